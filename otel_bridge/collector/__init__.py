@@ -1,0 +1,1 @@
+"""The embedded backend: an OTLP/HTTP receiver into SQLite, with a viewer."""

@@ -1,0 +1,1 @@
+"""From finished spans to OTLP: queue, export thread, transport."""

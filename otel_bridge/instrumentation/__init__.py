@@ -1,0 +1,1 @@
+"""Instrumentors: small adapters of libraries on the tracing core."""

@@ -1,0 +1,1 @@
+"""Trace points and captured calls into span names, kinds and attributes."""

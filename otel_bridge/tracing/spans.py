@@ -1,0 +1,475 @@
+"""Our span: the OpenTelemetry API's ``Span`` and the SDK's ``ReadableSpan`` in one slotted object.
+
+A span is made in the middle of somebody else's work, so it stores and nothing else: what can be derived
+(span context, events, status, name and attributes of a captured point) is built when it is read, which is
+on the export thread. The attributes are either a dict or a *point*: an object with
+``translate(name) -> (name, attributes)`` that holds what an instrumentation saw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextvars import Token
+from time import time_ns
+from types import MappingProxyType, TracebackType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from opentelemetry import trace as api
+from opentelemetry.context.context import Context
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceFlags, TraceState
+from opentelemetry.util.types import Attributes
+
+from otel_bridge.model.redaction import exception_message, is_secret_key
+from otel_bridge.tracing import context as ctx
+from otel_bridge.tracing.counter import Counter
+from otel_bridge.tracing.values import Limits, clean_attributes, clean_value
+
+if TYPE_CHECKING:
+    from otel_bridge.tracing.provider import Tracer
+
+SAMPLED = TraceFlags(TraceFlags.SAMPLED)
+NO_STATE = TraceState()
+UNSET = Status(StatusCode.UNSET)
+MASK = "***"
+#: Frames of a stack trace that are kept, from the innermost.
+MAX_FRAMES = 64
+#: Attribute of a local root that tells how many spans below it were refused by ``max_spans_per_trace``.
+REFUSED_SPANS = "otel_bridge.refused_spans"
+
+_SAMPLED_SPAN_CONTEXT = SpanContext
+_tuple = tuple.__new__
+
+
+class Point(Protocol):
+    """What an instrumentation captured: plain values, turned into a span's text on the export thread."""
+
+    def translate(self, name: str | None) -> tuple[str, dict[str, Any]]:
+        """Span name and attributes. Called once; must not raise."""
+        ...
+
+
+class Trace:
+    """What the spans of one trace share below one entry into this process."""
+
+    __slots__ = ("flags", "id", "refused", "remote", "room", "state", "wire")
+
+    def __init__(
+        self,
+        trace_id: int,
+        remote: int = 0,
+        room: int = 1 << 62,
+        state: TraceState | None = None,
+        flags: TraceFlags = SAMPLED,
+    ) -> None:
+        self.id = trace_id
+        #: The ``trace_id`` field of an OTLP span, encoded once.
+        self.wire = b"\x0a\x10" + trace_id.to_bytes(16, "big")
+        #: Span id of the parent in another process; 0: none.
+        self.remote = remote
+        #: Spans that may still be made.
+        self.room = room
+        self.state = state or None
+        self.flags = flags
+        #: Spans that were not made for want of room; None until there is one.
+        self.refused: Counter | None = None
+
+
+class _Failure:
+    """An exception, without the exception: that would pin the frames of the whole stack."""
+
+    __slots__ = ("attributes", "frames", "message", "time", "type")
+
+    def __init__(
+        self, exc: BaseException, message: str | None, attributes: Attributes = None, time: int | None = None
+    ) -> None:
+        self.type = type_name(type(exc))
+        self.message = message
+        self.time = time or time_ns()
+        self.attributes = attributes
+        frames = []
+        tb = exc.__traceback__
+        while tb is not None:
+            code = tb.tb_frame.f_code
+            frames.append((code.co_filename, tb.tb_lineno, code.co_qualname))
+            tb = tb.tb_next
+        self.frames = tuple(frames[-MAX_FRAMES:])
+
+    def event(self) -> Event:
+        attributes: dict[str, Any] = {"exception.type": self.type}
+        if self.message:
+            attributes["exception.message"] = exception_message(self.type, self.message)
+        if self.frames:
+            attributes["exception.stacktrace"] = "Traceback (most recent call last):\n" + "".join(
+                f'  File "{file}", line {line}, in {name}\n' for file, line, name in self.frames
+            )
+        if self.attributes:
+            attributes.update(self.attributes)
+        return Event("exception", attributes, self.time)
+
+
+class _Extras:
+    """What few spans have."""
+
+    __slots__ = (
+        "again",
+        "dropped_attributes",
+        "dropped_events",
+        "dropped_links",
+        "end_on_exit",
+        "error_type",
+        "events",
+        "failure",
+        "links",
+        "record_exception",
+        "set_status_on_exception",
+        "status",
+    )
+
+    def __init__(self) -> None:
+        self.events: list[Event | _Failure] = []
+        self.links: list[Link] = []
+        self.status = UNSET
+        #: What the status description is made of, when an exception set it.
+        self.failure: _Failure | None = None
+        self.error_type: str | None = None
+        self.record_exception = True
+        self.set_status_on_exception = True
+        self.end_on_exit = True
+        self.dropped_attributes = self.dropped_events = self.dropped_links = 0
+        #: Arguments of ``start_as_current_span``, for its use as a decorator.
+        self.again: tuple[Any, ...] | None = None
+
+
+class Span(api.Span, ReadableSpan):
+    """A recorded span. Made by :class:`~otel_bridge.tracing.provider.Tracer` only."""
+
+    __slots__ = (
+        "_attributes",
+        "_end_time",
+        "_kind",
+        "_more",
+        "_name",
+        "_parent_id",
+        "_span_id",
+        "_start_time",
+        "_token",
+        "_trace",
+        "_tracer",
+    )
+
+    _name: str | None  # type: ignore[assignment]
+    _trace: Trace
+    _span_id: int
+    _parent_id: int
+    _attributes: Any
+    _tracer: Tracer
+    _more: _Extras | None
+    #: None: becomes current when entered; a token: is current; False: is not made current.
+    _token: Token[Context] | bool | None
+
+    # -- what ReadableSpan's readers read -------------------------------------------------------------
+
+    @property
+    def _context(self) -> SpanContext:  # type: ignore[override]
+        trace = self._trace
+        return _tuple(
+            SpanContext, (trace.id, self._span_id, False, trace.flags, trace.state or NO_STATE, True)
+        )
+
+    @property
+    def _parent(self) -> SpanContext | None:  # type: ignore[override]
+        trace, parent = self._trace, self._parent_id
+        if not parent:
+            return None
+        return _tuple(
+            SpanContext,
+            (trace.id, parent, parent == trace.remote, trace.flags, trace.state or NO_STATE, True),
+        )
+
+    @property
+    def _resource(self) -> Resource:  # type: ignore[override]
+        return self._tracer.resource
+
+    @property
+    def _instrumentation_scope(self) -> InstrumentationScope:  # type: ignore[override]
+        return self._tracer.scope
+
+    _instrumentation_info = None
+
+    @property
+    def _events(self) -> Sequence[Event]:  # type: ignore[override]
+        more = self._more
+        if more is None:
+            return ()
+        return [event.event() if event.__class__ is _Failure else event for event in more.events]
+
+    @property
+    def _links(self) -> Sequence[Link]:  # type: ignore[override]
+        return self._more.links if self._more is not None else ()
+
+    @property
+    def _status(self) -> Status:  # type: ignore[override]
+        more = self._more
+        if more is None:
+            return UNSET
+        failure = more.failure
+        if failure is None:
+            return more.status
+        short = failure.type.rpartition(".")[2]
+        text = exception_message(failure.type, failure.message) if failure.message else ""
+        return Status(StatusCode.ERROR, f"{short}: {text}" if text else short)
+
+    @property
+    def dropped_attributes(self) -> int:
+        return self._more.dropped_attributes if self._more is not None else 0
+
+    @property
+    def dropped_events(self) -> int:
+        return self._more.dropped_events if self._more is not None else 0
+
+    @property
+    def dropped_links(self) -> int:
+        return self._more.dropped_links if self._more is not None else 0
+
+    @property
+    def name(self) -> str:
+        if self._attributes.__class__ is not dict:
+            self._render()
+        return self._name or ""
+
+    @property
+    def attributes(self) -> Mapping[str, Any]:
+        attributes = self._attributes
+        if attributes.__class__ is not dict:
+            attributes = self._render()
+        return MappingProxyType(
+            {key: MASK if is_secret_key(key) else value for key, value in attributes.items()}
+        )
+
+    def to_json(self, indent: int | None = 4) -> str:
+        return ReadableSpan(
+            self.name,
+            self._context,
+            self._parent,
+            self._resource,
+            dict(self.attributes),
+            self._events,
+            self._links,
+            self._kind,
+            None,
+            self._status,
+            self._start_time,
+            self._end_time,
+            self._instrumentation_scope,
+        ).to_json(indent)
+
+    def _render(self) -> dict[str, Any]:
+        """Name and attributes of a span that recorded a point, translated by whoever reads first."""
+        attributes = self._attributes
+        if attributes is None:
+            attributes = {}
+        elif attributes.__class__ is not dict:
+            self._name, attributes = attributes.translate(self._name)
+        more = self._more
+        if more is not None and more.error_type is not None:
+            attributes.setdefault("error.type", more.error_type)
+        self._attributes = attributes
+        return attributes  # type: ignore[no-any-return]
+
+    # -- the API --------------------------------------------------------------------------------------
+
+    def get_span_context(self) -> SpanContext:
+        return self._context
+
+    def is_recording(self) -> bool:
+        return self._end_time is None
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        if self._end_time is not None:
+            return
+        attributes = self._attributes
+        if attributes.__class__ is not dict:
+            attributes = self._render()
+        limits = self._tracer.limits
+        if key in attributes or len(attributes) < limits.attribute_count:
+            if value.__class__ is str:
+                attributes[key] = value if len(value) <= limits.attribute_length else limits.cut(value)
+                return
+            kept = clean_value(value, limits)
+            if kept is not None:
+                attributes[key] = kept
+                return
+        self._extras().dropped_attributes += 1
+
+    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
+        for key, value in attributes.items():
+            self.set_attribute(key, value)
+
+    def add_event(self, name: str, attributes: Attributes = None, timestamp: int | None = None) -> None:
+        if self._end_time is None:
+            limits = self._tracer.limits
+            kept, dropped = clean_attributes(attributes, limits)
+            event = Event(name, kept, timestamp)
+            if dropped:
+                self._extras().dropped_attributes += dropped
+            self._add_event(event, limits)
+
+    def _add_event(self, event: Event | _Failure, limits: Limits) -> None:
+        more = self._extras()
+        if len(more.events) < limits.event_count:
+            more.events.append(event)
+        else:
+            more.dropped_events += 1
+
+    def add_link(self, context: SpanContext, attributes: Attributes = None) -> None:
+        if self._end_time is None and context is not None and context.is_valid:
+            self._add_links((Link(context, attributes),))
+
+    def _add_links(self, links: Iterable[Link]) -> None:
+        more, limits = self._extras(), self._tracer.limits
+        for link in links:
+            if len(more.links) < limits.link_count:
+                kept, _dropped = clean_attributes(link.attributes, limits)
+                more.links.append(Link(link.context, kept))
+            else:
+                more.dropped_links += 1
+
+    def update_name(self, name: str) -> None:
+        if self._end_time is None:
+            if self._attributes.__class__ is not dict:
+                self._render()
+            self._name = name
+
+    def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
+        if self._end_time is not None:
+            return
+        if not isinstance(status, Status):
+            status = Status(status, description)
+        more = self._more
+        # Specification, "Set Status": OK is final, and UNSET changes nothing.
+        if status.is_unset or (more is not None and more.status.status_code is StatusCode.OK):
+            return
+        more = self._extras()
+        more.status = status
+        more.failure = None
+
+    def record_exception(
+        self,
+        exception: BaseException,
+        attributes: Attributes = None,
+        timestamp: int | None = None,
+        escaped: bool = False,
+    ) -> None:
+        if self._end_time is None:
+            limits = self._tracer.limits
+            kept, _dropped = clean_attributes(attributes, limits) if attributes else (None, 0)
+            self._add_event(_Failure(exception, _text(exception, limits), kept, timestamp), limits)
+
+    def end(self, end_time: int | None = None) -> None:
+        if self._end_time is None:
+            if not self._trace.room:
+                self._note_refused()
+            self._end_time = end_time or time_ns()
+            self._tracer.sink(self)
+
+    def __enter__(self) -> Span:
+        if self._token is None:
+            self._token = ctx.set_(ctx.with_span(ctx.get(), self))
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        token = self._token
+        if token:
+            self._token = False
+            try:
+                ctx.reset(token)  # type: ignore[arg-type]
+            except ValueError:  # left in another context than entered: nothing to restore there
+                pass
+        if self._end_time is None:
+            more = self._more
+            if exc is not None and exc_type is not GeneratorExit:
+                if more is None or (more.record_exception and more.set_status_on_exception):
+                    self.fail(exc)
+                elif more.record_exception:
+                    self.record_exception(exc)
+                elif more.set_status_on_exception:
+                    self._mark(_Failure(exc, _text(exc, self._tracer.limits)))
+            if more is None or more.end_on_exit:
+                self.end()
+
+    def __call__(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """``start_as_current_span`` used as a decorator: each call gets a span; this one is not used."""
+        from otel_bridge.tracing.decorator import traced
+
+        again = self._more.again if self._more is not None else None
+        return traced(func, self._tracer, again or (self._name, None, self._kind, self._attributes))
+
+    # -- ours -----------------------------------------------------------------------------------------
+
+    def fail(self, exc: BaseException, *, message: str | None = "") -> None:
+        """Mark the span as failed by ``exc``: status ERROR, ``error.type``, an ``exception`` event.
+
+        Args:
+            exc: what was raised; it is not kept.
+            message: what to say instead of ``str(exc)``; None to say nothing, where the text is known
+                to hold values (a database driver quotes what it was given).
+        """
+        if self._end_time is not None:
+            return
+        limits = self._tracer.limits
+        failure = _Failure(exc, _text(exc, limits) if message == "" else message)
+        self._add_event(failure, limits)
+        self._mark(failure)
+
+    def _mark(self, failure: _Failure) -> None:
+        more = self._extras()
+        if more.status.status_code is StatusCode.OK:
+            return
+        more.status = _ERROR
+        more.failure = failure
+        more.error_type = failure.type
+        if self._attributes.__class__ is dict:
+            self._attributes.setdefault("error.type", failure.type)
+
+    def _note_refused(self) -> None:
+        """On the local root of a trace that reached its limit: say how many spans are missing."""
+        refused = self._trace.refused
+        if refused is not None and self._parent_id == self._trace.remote:
+            if self._attributes.__class__ is not dict:
+                self._render()
+            self._attributes[REFUSED_SPANS] = refused.value()
+
+    def _extras(self) -> _Extras:
+        more = self._more
+        if more is None:
+            more = self._more = _Extras()
+        return more
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(name={self._name!r}, context={self._context!r})"
+
+
+_ERROR = Status(StatusCode.ERROR)
+
+
+def type_name(cls: type) -> str:
+    """The qualified name of an exception class, as ``error.type`` and ``exception.type`` want it."""
+    module = cls.__module__
+    return cls.__qualname__ if module == "builtins" else f"{module}.{cls.__qualname__}"
+
+
+def _text(exc: BaseException, limits: Limits) -> str | None:
+    """``str(exc)``, bounded; None where it cannot be had."""
+    try:
+        text = str(exc)
+    except Exception:  # an exception whose __str__ fails is not our caller's problem
+        return None
+    return text if len(text) <= limits.attribute_length else limits.cut(text)

@@ -1,0 +1,252 @@
+"""Trace info: packed, signed with an HMAC key, and verified with a ring of keys.
+
+The format is OSProfiler's (``osprofiler._utils.signed_pack`` and ``signed_unpack``): ``X-Trace-Info`` is
+URL-safe base64 of a JSON object with ``base_id`` and ``parent_id``; ``X-Trace-HMAC`` is the hexadecimal
+HMAC of the base64 text. SHA-1 is what every deployed service speaks; SHA-256 is accepted as well, told
+apart by its length.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from binascii import a2b_base64, b2a_base64
+from collections.abc import Callable, Iterable
+from hmac import compare_digest
+from typing import Any, Final, NamedTuple
+
+from otel_bridge.wire import ids
+
+try:
+    # The interpreter's own SHA-1 and SHA-256: to copy a state is to copy memory. OpenSSL's allocates.
+    from _sha1 import sha1 as _sha1
+except ImportError:  # built without them, or a FIPS interpreter
+    _sha1 = hashlib.sha1
+try:
+    from _sha2 import sha256 as _sha256  # type: ignore[import-not-found, unused-ignore]
+except ImportError:
+    try:
+        from _sha256 import sha256 as _sha256  # type: ignore[import-not-found, unused-ignore]
+    except ImportError:
+        _sha256 = hashlib.sha256
+
+TRACE_INFO_HEADER: Final = "X-Trace-Info"
+TRACE_HMAC_HEADER: Final = "X-Trace-HMAC"
+
+#: Longest header that is looked at, in characters. Genuine trace info has about 150.
+MAX_HEADER_LENGTH: Final = 4096
+#: What osprofiler's configuration has as default. Everybody knows it.
+DEFAULT_KEY: Final = "SECRET_KEY"
+
+_SHA1_HEX = 40
+_SHA256_HEX = 64
+_BLOCK = 64
+_STANDARD_ALPHABET = bytes.maketrans(b"-_", b"+/")
+_URL_ALPHABET = bytes.maketrans(b"+/", b"-_")
+_INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
+_scan_json = json.JSONDecoder().scan_once
+
+
+class _KeyedHash:
+    """HMAC (RFC 2104) with the key already hashed in; a digest costs two copied states."""
+
+    __slots__ = ("_inner", "_outer")
+
+    def __init__(self, key: bytes, new: Callable[[bytes], Any]) -> None:
+        block = (new(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
+        self._inner = new(block.translate(_INNER_PAD))
+        self._outer = new(block.translate(_OUTER_PAD))
+
+    def hexdigest(self, data: bytes) -> str:
+        inner = self._inner.copy()
+        inner.update(data)
+        outer = self._outer.copy()
+        outer.update(inner.digest())
+        digest: str = outer.hexdigest()
+        return digest
+
+
+class Key:
+    """One HMAC key. It shows itself nowhere: neither ``repr`` nor ``str`` nor a pickle gives it away."""
+
+    __slots__ = ("_sha1", "_sha256", "_text", "algorithm")
+
+    def __init__(self, text: str, algorithm: str = "sha1") -> None:
+        """
+        Args:
+            text: the secret, as it stands in the configuration.
+            algorithm: what :meth:`sign` signs with, ``sha1`` or ``sha256``. Both are verified.
+
+        Raises:
+            ValueError: the key is empty or the algorithm unknown.
+        """
+        if not text:
+            raise ValueError("an HMAC key cannot be empty")
+        if algorithm not in ("sha1", "sha256"):
+            raise ValueError(f"unknown HMAC algorithm {algorithm!r}: sha1 or sha256")
+        raw = text.encode("utf-8", "surrogateescape")
+        self._text = text
+        self.algorithm = algorithm
+        self._sha1 = _KeyedHash(raw, _sha1)
+        self._sha256 = _KeyedHash(raw, _sha256)
+
+    def reveal(self) -> str:
+        """The secret itself, for the interfaces that are defined to hand it on (``profiler.hmac_key``)."""
+        return self._text
+
+    def sign(self, data: bytes) -> str:
+        """The hexadecimal HMAC of ``data``."""
+        return (self._sha1 if self.algorithm == "sha1" else self._sha256).hexdigest(data)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Key) and compare_digest(self._text.encode(), other._text.encode())
+
+    def __hash__(self) -> int:
+        return hash((Key, self._text))
+
+    def __repr__(self) -> str:
+        return "Key(***)"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("an HMAC key is not pickled")
+
+
+class TraceInfo(NamedTuple):
+    """What verified trace info says."""
+
+    trace_id: int
+    #: Span id of the parent in the sender's process; 0: the sender has no span, this one is a root.
+    parent_span_id: int
+    #: The key that verified; it signs whatever this request sends on.
+    key: Key
+    #: The ``base_id`` as received, where it is not the canonical UUID of ``trace_id``; else None.
+    base_id: str | None = None
+
+
+class KeyRing:
+    """The keys that a service accepts, in the order in which they are tried; the first one signs."""
+
+    __slots__ = ("keys",)
+
+    def __init__(self, keys: Iterable[Key] = ()) -> None:
+        self.keys = tuple(keys)
+
+    @classmethod
+    def parse(cls, text: str | Iterable[str] | None, algorithm: str = "sha1") -> KeyRing:
+        """Keys from a comma separated text (``hmac_keys``); blanks are stripped, empty ones dropped."""
+        parts = text.split(",") if isinstance(text, str) else list(text or ())
+        return cls(Key(part.strip(), algorithm) for part in parts if part.strip())
+
+    def __bool__(self) -> bool:
+        return bool(self.keys)
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __repr__(self) -> str:
+        return f"KeyRing({len(self.keys)} keys)"
+
+    def find(self, text: object) -> Key | None:
+        """The key of this ring with that text, compared in constant time; None when there is none."""
+        if not isinstance(text, str):
+            return None
+        wanted = text.encode("utf-8", "surrogateescape")
+        found = None
+        for key in self.keys:
+            if compare_digest(key._text.encode("utf-8", "surrogateescape"), wanted):
+                found = key
+        return found
+
+    def verify(self, info: str, mac: str) -> TraceInfo | None:
+        """What the two headers say, or None when they are not signed by one of these keys.
+
+        Never raises: whatever a client can put into a header ends as None.
+        """
+        try:
+            size = len(mac)
+            if size == _SHA1_HEX:
+                sha1 = True
+            elif size == _SHA256_HEX:
+                sha1 = False
+            else:
+                mac = mac.strip()
+                size = len(mac)
+                if size != _SHA1_HEX and size != _SHA256_HEX:
+                    return None
+                sha1 = size == _SHA1_HEX
+            if len(info) > MAX_HEADER_LENGTH:
+                return None
+            raw = info.encode("latin-1")
+            for key in self.keys:
+                if compare_digest((key._sha1 if sha1 else key._sha256).hexdigest(raw), mac):
+                    return _unpack(raw, key)
+        except Exception:  # hostile input, of any kind, is an unsigned request
+            return None
+        return None
+
+
+def _unpack(raw: bytes, key: Key) -> TraceInfo | None:
+    """The trace info in verified base64 text. Raises or returns None when it is not well formed."""
+    text = a2b_base64(raw.translate(_STANDARD_ALPHABET)).decode()
+    content, end = _scan_json(text, 0)
+    base_id = content.pop("base_id")
+    parent_id = content.pop("parent_id", None)
+    if content or end != len(text) or not isinstance(base_id, str) or not base_id:
+        return None
+    if parent_id is not None and not isinstance(parent_id, str):
+        return None
+    trace_id = ids.trace_id(base_id)
+    if not trace_id:
+        return None
+    return TraceInfo(
+        trace_id,
+        ids.parent_span_id(base_id, parent_id),
+        key,
+        None if ids.base_id(trace_id) == base_id else base_id,
+    )
+
+
+def pack(base_id: str, parent_id: str, key: Key) -> tuple[str, str]:
+    """The values of ``X-Trace-Info`` and ``X-Trace-HMAC``, byte for byte as osprofiler writes them."""
+    raw = b2a_base64(
+        json.dumps({"base_id": base_id, "parent_id": parent_id}).encode(), newline=False
+    ).translate(_URL_ALPHABET)
+    return raw.decode("ascii"), key.sign(raw)
+
+
+def pack_ids(trace_id: int, span_id: int, key: Key, base_id: str | None = None) -> tuple[str, str]:
+    """:func:`pack` for OpenTelemetry ids: the hot path of everything that sends a request on."""
+    if base_id is not None:
+        return pack(base_id, ids.point_id(span_id), key)
+    raw = b2a_base64(
+        b'{"base_id": "%b", "parent_id": "%b"}'
+        % (ids.base_id(trace_id).encode("ascii"), ids.point_id(span_id).encode("ascii")),
+        newline=False,
+    ).translate(_URL_ALPHABET)
+    return raw.decode("ascii"), key.sign(raw)
+
+
+def explain(info: str | None, mac: str | None, keys: KeyRing) -> str:
+    """Why :meth:`KeyRing.verify` refuses, in a sentence for the person who asks; no secret in it."""
+    if not info or not mac:
+        return f"{TRACE_INFO_HEADER} or {TRACE_HMAC_HEADER} is missing"
+    if not keys:
+        return "this service has no HMAC key: set [profiler] hmac_keys"
+    if len(info) > MAX_HEADER_LENGTH:
+        return f"{TRACE_INFO_HEADER} is longer than {MAX_HEADER_LENGTH} characters"
+    if len(mac.strip()) not in (_SHA1_HEX, _SHA256_HEX):
+        return f"{TRACE_HMAC_HEADER} is no hexadecimal SHA-1 (40 digits) or SHA-256 (64 digits)"
+    if keys.verify(info, mac) is not None:
+        return "valid"
+    try:
+        content = json.loads(base64.urlsafe_b64decode(info))
+    except (ValueError, RecursionError):
+        return f"{TRACE_INFO_HEADER} is not base64 of JSON"
+    if not isinstance(content, dict) or not isinstance(content.get("base_id"), str):
+        return f"{TRACE_INFO_HEADER} has no base_id"
+    unknown = sorted(set(content) - {"base_id", "parent_id"})
+    if unknown:
+        return f"{TRACE_INFO_HEADER} has keys that do not belong there: {', '.join(map(repr, unknown))}"
+    return "signed with a key that this service does not have, or changed on the way"
