@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import Token
 from time import time_ns
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from opentelemetry import trace as api
 from opentelemetry.context.context import Context
@@ -38,8 +38,9 @@ MASK = "***"
 MAX_FRAMES = 64
 #: Attribute of a local root that tells how many spans below it were refused by ``max_spans_per_trace``.
 REFUSED_SPANS = "otel_bridge.refused_spans"
+#: Attribute of a span whose point could not be translated: the class of the exception.
+TRANSLATION_ERROR = "otel_bridge.translation_error"
 
-_SAMPLED_SPAN_CONTEXT = SpanContext
 _tuple = tuple.__new__
 
 
@@ -47,7 +48,7 @@ class Point(Protocol):
     """What an instrumentation captured: plain values, turned into a span's text on the export thread."""
 
     def translate(self, name: str | None) -> tuple[str, dict[str, Any]]:
-        """Span name and attributes. Called once; must not raise."""
+        """Span name and attributes, a new dict at each call. Must not raise."""
         ...
 
 
@@ -77,25 +78,33 @@ class Trace:
         self.refused: Counter | None = None
 
 
+#: File, line, function.
+_Frame = tuple[str, int, str]
+
+
+def _frames(exc: BaseException) -> tuple[_Frame, ...]:
+    found = []
+    tb = exc.__traceback__
+    while tb is not None:
+        code = tb.tb_frame.f_code
+        found.append((code.co_filename, tb.tb_lineno, code.co_qualname))
+        tb = tb.tb_next
+    return tuple(found[-MAX_FRAMES:])
+
+
 class _Failure:
     """An exception, without the exception: that would pin the frames of the whole stack."""
 
     __slots__ = ("attributes", "frames", "message", "time", "type")
 
     def __init__(
-        self, exc: BaseException, message: str | None, attributes: Attributes = None, time: int | None = None
+        self, error_type: str, message: str | None, frames: tuple[_Frame, ...] = (), time: int | None = None
     ) -> None:
-        self.type = type_name(type(exc))
+        self.type = error_type
         self.message = message
+        self.frames = frames
         self.time = time or time_ns()
-        self.attributes = attributes
-        frames = []
-        tb = exc.__traceback__
-        while tb is not None:
-            code = tb.tb_frame.f_code
-            frames.append((code.co_filename, tb.tb_lineno, code.co_qualname))
-            tb = tb.tb_next
-        self.frames = tuple(frames[-MAX_FRAMES:])
+        self.attributes: dict[str, Any] | None = None
 
     def event(self) -> Event:
         attributes: dict[str, Any] = {"exception.type": self.type}
@@ -115,6 +124,7 @@ class _Extras:
 
     __slots__ = (
         "again",
+        "attributes",
         "dropped_attributes",
         "dropped_events",
         "dropped_links",
@@ -123,6 +133,7 @@ class _Extras:
         "events",
         "failure",
         "links",
+        "name",
         "record_exception",
         "set_status_on_exception",
         "status",
@@ -130,6 +141,10 @@ class _Extras:
 
     def __init__(self) -> None:
         self.events: list[Event | _Failure] = []
+        #: Name and attributes that were set on a span which holds a point. The point goes on collecting
+        #: until the span ends, so they are kept apart and joined when it is translated.
+        self.name: str | None = None
+        self.attributes: dict[str, Any] = {}
         self.links: list[Link] = []
         self.status = UNSET
         #: What the status description is made of, when an exception set it.
@@ -204,7 +219,7 @@ class Span(api.Span, ReadableSpan):
         more = self._more
         if more is None:
             return ()
-        return [event.event() if event.__class__ is _Failure else event for event in more.events]
+        return [event.event() if isinstance(event, _Failure) else event for event in more.events]
 
     @property
     def _links(self) -> Sequence[Link]:  # type: ignore[override]
@@ -236,21 +251,21 @@ class Span(api.Span, ReadableSpan):
 
     @property
     def name(self) -> str:
-        if self._attributes.__class__ is not dict:
-            self._render()
-        return self._name or ""
+        if self._attributes.__class__ is dict:
+            return self._name or ""
+        return self._translated()[0]
 
     @property
     def attributes(self) -> Mapping[str, Any]:
         attributes = self._attributes
         if attributes.__class__ is not dict:
-            attributes = self._render()
+            attributes = self._translated()[1]
         return MappingProxyType(
             {key: MASK if is_secret_key(key) else value for key, value in attributes.items()}
         )
 
     def to_json(self, indent: int | None = 4) -> str:
-        return ReadableSpan(
+        readable = ReadableSpan(
             self.name,
             self._context,
             self._parent,
@@ -264,20 +279,43 @@ class Span(api.Span, ReadableSpan):
             self._start_time,
             self._end_time,
             self._instrumentation_scope,
-        ).to_json(indent)
+        )
+        return cast("str", readable.to_json(indent))
+
+    def _translated(self) -> tuple[str, dict[str, Any]]:
+        """Name and attributes of a span that holds a point, as they are by now."""
+        point, more = self._attributes, self._more
+        name, attributes = self._name or "", {}
+        if point is not None:
+            try:
+                name, attributes = point.translate(self._name)
+            except Exception as exc:  # a defect of a translation must not cost the span
+                name, attributes = (
+                    self._name or type(point).__name__,
+                    {TRANSLATION_ERROR: type_name(type(exc))},
+                )
+        if more is not None:
+            if more.name is not None:
+                name = more.name
+            attributes.update(more.attributes)
+            if more.error_type is not None:
+                attributes.setdefault("error.type", more.error_type)
+        return name, attributes
 
     def _render(self) -> dict[str, Any]:
-        """Name and attributes of a span that recorded a point, translated by whoever reads first."""
-        attributes = self._attributes
-        if attributes is None:
-            attributes = {}
-        elif attributes.__class__ is not dict:
-            self._name, attributes = attributes.translate(self._name)
-        more = self._more
-        if more is not None and more.error_type is not None:
-            attributes.setdefault("error.type", more.error_type)
-        self._attributes = attributes
-        return attributes  # type: ignore[no-any-return]
+        """Replace the point of an ended span by what it means; for exporters, on the export thread.
+
+        A translation says by ``error.type`` that what it saw was an error (a 500, for example); the
+        status then follows, unless something has set it.
+        """
+        if self._attributes.__class__ is not dict:
+            self._name, attributes = self._translated()
+            self._attributes = attributes
+            if "error.type" in attributes:
+                more = self._extras()
+                if more.status is UNSET:
+                    more.status = _ERROR
+        return cast("dict[str, Any]", self._attributes)
 
     # -- the API --------------------------------------------------------------------------------------
 
@@ -292,7 +330,7 @@ class Span(api.Span, ReadableSpan):
             return
         attributes = self._attributes
         if attributes.__class__ is not dict:
-            attributes = self._render()
+            attributes = self._extras().attributes
         limits = self._tracer.limits
         if key in attributes or len(attributes) < limits.attribute_count:
             if value.__class__ is str:
@@ -339,9 +377,10 @@ class Span(api.Span, ReadableSpan):
 
     def update_name(self, name: str) -> None:
         if self._end_time is None:
-            if self._attributes.__class__ is not dict:
-                self._render()
-            self._name = name
+            if self._attributes.__class__ is dict:
+                self._name = name
+            else:
+                self._extras().name = name
 
     def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
         if self._end_time is not None:
@@ -365,8 +404,12 @@ class Span(api.Span, ReadableSpan):
     ) -> None:
         if self._end_time is None:
             limits = self._tracer.limits
-            kept, _dropped = clean_attributes(attributes, limits) if attributes else (None, 0)
-            self._add_event(_Failure(exception, _text(exception, limits), kept, timestamp), limits)
+            failure = _Failure(
+                type_name(type(exception)), _text(exception, limits), _frames(exception), timestamp
+            )
+            if attributes:
+                failure.attributes, _dropped = clean_attributes(attributes, limits)
+            self._add_event(failure, limits)
 
     def end(self, end_time: int | None = None) -> None:
         if self._end_time is None:
@@ -401,7 +444,7 @@ class Span(api.Span, ReadableSpan):
                 elif more.record_exception:
                     self.record_exception(exc)
                 elif more.set_status_on_exception:
-                    self._mark(_Failure(exc, _text(exc, self._tracer.limits)))
+                    self._mark(_Failure(type_name(type(exc)), _text(exc, self._tracer.limits)))
             if more is None or more.end_on_exit:
                 self.end()
 
@@ -424,10 +467,15 @@ class Span(api.Span, ReadableSpan):
         """
         if self._end_time is not None:
             return
-        limits = self._tracer.limits
-        failure = _Failure(exc, _text(exc, limits) if message == "" else message)
-        self._add_event(failure, limits)
-        self._mark(failure)
+        text = _text(exc, self._tracer.limits) if message == "" else message
+        self.fail_as(type_name(type(exc)), text, _frames(exc))
+
+    def fail_as(self, error_type: str, message: str | None, frames: tuple[_Frame, ...] = ()) -> None:
+        """:meth:`fail` where all that is known of the exception is its class name and its text."""
+        if self._end_time is None:
+            failure = _Failure(error_type, message, frames)
+            self._add_event(failure, self._tracer.limits)
+            self._mark(failure)
 
     def _mark(self, failure: _Failure) -> None:
         more = self._extras()
@@ -443,9 +491,10 @@ class Span(api.Span, ReadableSpan):
         """On the local root of a trace that reached its limit: say how many spans are missing."""
         refused = self._trace.refused
         if refused is not None and self._parent_id == self._trace.remote:
-            if self._attributes.__class__ is not dict:
-                self._render()
-            self._attributes[REFUSED_SPANS] = refused.value()
+            kept = self._attributes
+            if kept.__class__ is not dict:
+                kept = self._extras().attributes
+            kept[REFUSED_SPANS] = refused.value()
 
     def _extras(self) -> _Extras:
         more = self._more

@@ -98,3 +98,8 @@ def format_trace_id(trace_id: int) -> str:
 def format_span_id(span_id: int) -> str:
     """16 lower-case hexadecimal digits."""
     return f"{span_id:016x}"
+
+
+def new_base_id() -> str:
+    """A new ``base_id``: a random UUID, as osprofiler makes it."""
+    return str(uuid.uuid4())

@@ -1,0 +1,251 @@
+"""The process's own pipeline: built once, from oslo.config or from the environment.
+
+This module and :mod:`otel_bridge.gate` hold all the global state that there is. OpenTelemetry's globals
+are not touched.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+from opentelemetry.sdk.resources import Resource
+
+from otel_bridge import config, gate, resource
+from otel_bridge.export.outcome import Exporter
+from otel_bridge.export.pipeline import Pipeline
+from otel_bridge.log import LOG
+from otel_bridge.settings import Settings
+from otel_bridge.tracing.provider import TracerProvider
+from otel_bridge.tracing.values import Limits
+
+__all__ = ["Handle", "Stats", "get_tracer_provider", "setup", "shutdown", "stats"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What became of the spans of this process. All are counts since it began, or was forked."""
+
+    #: Spans that have ended and those that a limit did not let begin.
+    made: int
+    #: Accepted by the backend.
+    exported: int
+    #: Ended, and still on the way.
+    waiting: int
+    #: Lost, by reason: ``queue_full``, ``rejected``, ``refused``, ``unreachable``, ``shutdown``,
+    #: ``failed``, ``trace_limit``, ``no_exporter``.
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    #: Requests and messages with trace info that no key verified.
+    unverified: int = 0
+
+
+class Handle:
+    """What :func:`setup` gives: the provider, the settings it was built from, and the two verbs."""
+
+    def __init__(self, provider: TracerProvider, settings: Settings, pipeline: Pipeline) -> None:
+        self.tracer_provider = provider
+        self.settings = settings
+        self._pipeline = pipeline
+
+    def stats(self) -> Stats:
+        """What became of the spans so far."""
+        queue = self._pipeline.stats()
+        refused = self.tracer_provider.refused.value()
+        dropped = dict(queue.dropped)
+        if refused:
+            dropped["trace_limit"] = refused
+        return Stats(
+            made=queue.ended + refused,
+            exported=queue.exported,
+            waiting=queue.waiting,
+            dropped=dropped,
+            unverified=gate.refused.value(),
+        )
+
+    def shutdown(self) -> None:
+        """Flush within ``exit_timeout``, undo the instrumentation, and record nothing more."""
+        _uninstrument()
+        gate.disable()
+        self.tracer_provider.shutdown()
+
+
+_lock = threading.RLock()
+_handle: Handle | None = None
+#: Whether the handle was made by setup(), and not on demand from the environment.
+_set_up = False
+_instrumentors: list[Any] = []
+
+
+def setup(
+    conf: Any = None, *, project: str | None = None, service: str | None = None, host: str | None = None
+) -> Handle:
+    """Switch tracing on in this process: read the settings, build the pipeline, instrument what is there.
+
+    Call it once, where the service has read its configuration; before a fork is fine. Bad settings are
+    logged, each with the option's name, and leave the service untraced; they never raise.
+
+    Args:
+        conf: an ``oslo_config.cfg.ConfigOpts``; the environment alone is read when None.
+        project: ``nova``; becomes ``service.namespace``.
+        service: ``nova-compute`` or ``compute``; becomes ``service.name``.
+        host: becomes ``host.name``; the machine's name by default.
+
+    Returns:
+        The handle of this process. A second call gives the same one and changes nothing.
+    """
+    global _handle, _set_up
+    with _lock:
+        if _handle is not None and _set_up:
+            return _handle
+        if conf is None:
+            settings = config.from_environ(os.environ, project=project, service=service, host=host)
+        else:
+            settings = config.from_conf(conf, os.environ, project=project, service=service, host=host)
+        for problem in settings.problems:
+            (LOG.error if problem.fatal else LOG.warning)("%s", problem)
+        _handle = _build(settings, _handle)
+        _set_up = True
+        if settings.gate.enabled:
+            gate.enable(settings.gate.keys)
+            _instrument(settings, _handle.tracer_provider)
+            if settings.flush_on_sigterm:
+                _flush_on_sigterm()
+        else:
+            gate.disable()
+        return _handle
+
+
+def get_tracer_provider() -> TracerProvider:
+    """The provider of this process, built from the environment where :func:`setup` was not called."""
+    global _handle
+    handle = _handle
+    if handle is None:
+        with _lock:
+            handle = _handle
+            if handle is None:
+                settings = config.from_environ(os.environ)
+                for problem in settings.problems:
+                    LOG.warning("%s", problem)
+                handle = _handle = _build(settings, None)
+    return handle.tracer_provider
+
+
+def stats() -> Stats:
+    """What became of the spans of this process; all zeros before there was any."""
+    handle = _handle
+    return Stats(0, 0, 0, {}, gate.refused.value()) if handle is None else handle.stats()
+
+
+def shutdown() -> None:
+    """Shut the pipeline of this process down; :func:`setup` may be called again."""
+    global _handle, _set_up
+    with _lock:
+        handle, _handle, _set_up = _handle, None, False
+        if handle is not None:
+            handle.shutdown()
+            gate.reset()
+
+
+def _build(settings: Settings, existing: Handle | None) -> Handle:
+    """A handle for ``settings``; a provider that is in use already is kept and given the new pipeline."""
+    notices: list[str] = []
+    queue = settings.queue
+    pipeline = Pipeline(
+        _exporter(settings),
+        capacity=queue.max_queue_size,
+        batch=queue.max_export_batch_size,
+        interval=queue.schedule_delay,
+        exit_timeout=queue.exit_timeout,
+        notices=notices,
+    )
+    bounds = settings.limits
+    limits = Limits(bounds.attribute_count, bounds.attribute_length, bounds.event_count, bounds.link_count)
+
+    def make_resource() -> Resource:
+        return Resource({**resource.process_attributes(), **settings.resource})
+
+    if existing is None:
+        provider = TracerProvider(pipeline, make_resource, limits, bounds.max_spans_per_trace)
+        provider.notices = notices
+    else:
+        provider = existing.tracer_provider
+        provider.reconfigure(pipeline, make_resource, limits, bounds.max_spans_per_trace, notices)
+    return Handle(provider, settings, pipeline)
+
+
+def _exporter(settings: Settings) -> Exporter:
+    export = settings.export
+    if export.protocol == "http/protobuf":
+        from otel_bridge.export.http import OtlpHttpExporter
+        from otel_bridge.model.redaction import is_secret_key
+        from otel_bridge.wire.otlp import Encoder
+
+        return OtlpHttpExporter(
+            export.endpoint,
+            headers=export.headers,
+            timeout=export.timeout,
+            compression=export.compression,
+            certificate=export.certificate,
+            client_certificate=export.client_certificate,
+            client_key=export.client_key,
+            encoder=Encoder(attribute_length=settings.limits.attribute_length, redact_key=is_secret_key),
+        )
+    from otel_bridge.export.exporters import DiscardingExporter, console_exporter, grpc_exporter
+
+    if export.protocol == "grpc":
+        return grpc_exporter(export)
+    if export.protocol == "console":
+        return console_exporter()
+    return DiscardingExporter()
+
+
+def _instrument(settings: Settings, provider: TracerProvider) -> None:
+    """Switch on the instrumentors of what is installed; what is missing is none of our business."""
+    for name in settings.instrument:
+        try:
+            instrumentor = _instrumentor(name)
+        except ImportError as exc:
+            LOG.debug("%s is not instrumented: %s", name, exc)
+            continue
+        instrumentor.instrument(tracer_provider=provider, keys=settings.gate.keys)
+        _instrumentors.append(instrumentor)
+
+
+def _instrumentor(name: str) -> Any:
+    if name == "messaging":
+        from otel_bridge.instrumentation.messaging import MessagingInstrumentor
+
+        return MessagingInstrumentor()
+    from otel_bridge.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
+
+    return SQLAlchemyInstrumentor()
+
+
+def _uninstrument() -> None:
+    while _instrumentors:
+        _instrumentors.pop().uninstrument()
+
+
+def _flush_on_sigterm() -> None:
+    """Flush when SIGTERM would end the process at once, where nobody has another plan for it.
+
+    A service that handles SIGTERM itself, before or after this, keeps its handler: it ends by way of
+    ``sys.exit``, and the exit hooks flush.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _terminated)
+
+
+def _terminated(signum: int, frame: FrameType | None) -> None:
+    signal.signal(signum, signal.SIG_DFL)
+    handle = _handle
+    if handle is not None:
+        handle.tracer_provider.pipeline.shutdown()
+    os.kill(os.getpid(), signum)

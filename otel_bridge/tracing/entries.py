@@ -1,0 +1,110 @@
+"""Our tracer's fast entries, for any provider.
+
+Instrumentations ask here once, when they are switched on. On our provider they get the tracer's own
+methods; on another one (the SDK's) functions that do the same through the OpenTelemetry API.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol, cast
+
+from opentelemetry import trace as api
+from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode
+
+from otel_bridge.model.redaction import exception_message
+from otel_bridge.tracing import context as ctx
+from otel_bridge.tracing.propagation import Remote
+from otel_bridge.tracing.provider import Tracer
+from otel_bridge.tracing.spans import Span, type_name
+from otel_bridge.wire.signing import TraceInfo
+
+
+class Recording(Protocol):
+    """A started span, as instrumentations use it."""
+
+    def fail(self, exc: BaseException, *, message: str | None = "") -> None: ...
+    def fail_as(self, error_type: str, message: str | None) -> None: ...
+    def end(self, end_time: int | None = None) -> None: ...
+    def get_span_context(self) -> SpanContext: ...
+
+
+Leaf = Callable[[str | None, SpanKind, Any], Any]
+Entry = Callable[..., Any]
+
+
+class ApiRecording:
+    """A span of another provider with a point of ours: translated into it when it ends."""
+
+    __slots__ = ("_failed", "_name", "_point", "span")
+
+    def __init__(self, span: api.Span, name: str | None, point: Any) -> None:
+        #: The provider's own span: what has to be made current.
+        self.span = span
+        self._name = name
+        self._point = point
+        self._failed = False
+
+    def get_span_context(self) -> SpanContext:
+        return self.span.get_span_context()
+
+    def fail(self, exc: BaseException, *, message: str | None = "") -> None:
+        try:
+            text = str(exc) if message == "" else message
+        except Exception:  # an exception whose __str__ fails
+            text = None
+        self.fail_as(type_name(type(exc)), text)
+
+    def fail_as(self, error_type: str, message: str | None) -> None:
+        text = exception_message(error_type, message) if message else ""
+        self._failed = True
+        short = error_type.rpartition(".")[2]
+        self.span.set_attribute("error.type", error_type)
+        event = {"exception.type": error_type}
+        if text:
+            event["exception.message"] = text
+        self.span.add_event("exception", event)
+        self.span.set_status(Status(StatusCode.ERROR, f"{short}: {text}" if text else short))
+
+    def end(self, end_time: int | None = None) -> None:
+        name, attributes = self._name or "", self._point
+        if not isinstance(attributes, dict) and attributes is not None:
+            name, attributes = attributes.translate(self._name)
+        self.span.update_name(name)
+        self.span.set_attributes(attributes or {})
+        if attributes and "error.type" in attributes and not self._failed:
+            self.span.set_status(Status(StatusCode.ERROR))
+        self.span.end(end_time)
+
+
+def leaf(tracer: api.Tracer) -> Leaf:
+    """``leaf(name, kind, point)``: a started span that is not current, None when nothing is recorded."""
+    if isinstance(tracer, Tracer):
+        return tracer.leaf
+
+    def api_leaf(name: str | None, kind: SpanKind, point: Any) -> ApiRecording | None:
+        parent = ctx.get().get(ctx.SPAN_KEY)
+        if not isinstance(parent, api.Span) or not parent.is_recording():
+            return None
+        return ApiRecording(tracer.start_span(name or "", kind=kind), name, point)
+
+    return api_leaf
+
+
+def entry(tracer: api.Tracer) -> Entry:
+    """``entry(info, name, kind, point, parent_id=None)``: the first span below verified trace info."""
+    if isinstance(tracer, Tracer):
+        return tracer.entry
+
+    def api_entry(
+        info: TraceInfo, name: str | None, kind: SpanKind, point: Any, parent_id: int | None = None
+    ) -> ApiRecording:
+        below = ctx.with_request(ctx.get(), Remote(info, parent_id), info)
+        return ApiRecording(tracer.start_span(name or "", context=below, kind=kind), name, point)
+
+    return api_entry
+
+
+def span_of(recording: Any) -> api.Span:
+    """The span to make current, of what :func:`leaf` and :func:`entry` gave."""
+    return cast("api.Span", recording if recording.__class__ is Span else recording.span)

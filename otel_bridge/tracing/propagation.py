@@ -1,0 +1,164 @@
+"""OSProfiler's signed trace info as an OpenTelemetry propagation format.
+
+Incoming trace info becomes a :class:`Remote` parent, which is what opens the gate. Outgoing, the signed
+pair goes together with ``traceparent``, so that services which speak only OpenTelemetry join in.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from opentelemetry import trace as api
+from opentelemetry.context.context import Context
+from opentelemetry.propagators.textmap import (
+    CarrierT,
+    Getter,
+    Setter,
+    TextMapPropagator,
+    default_getter,
+    default_setter,
+)
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
+
+from otel_bridge.tracing import context as ctx
+from otel_bridge.wire import signing
+from otel_bridge.wire.ids import SPAN_ID_MASK
+from otel_bridge.wire.signing import KeyRing, TraceInfo
+
+TRACEPARENT = "traceparent"
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?", re.ASCII)
+_SAMPLED = TraceFlags(TraceFlags.SAMPLED)
+
+
+class Remote(NonRecordingSpan):
+    """A verified parent in another process. The gate opens for this class, whatever a context says.
+
+    Its span context is valid even for a root, which OSProfiler says by ``parent_id == base_id``: it then
+    has the low half of the trace id as span id. A foreign provider, which would start another trace below
+    an invalid context, so keeps the trace together; readers know that id as "no span above".
+    """
+
+    def __init__(self, info: TraceInfo, parent_id: int | None = None, point_id: str | None = None) -> None:
+        #: Span id of the parent, 0 for a root.
+        self.parent_id = info.parent_span_id if parent_id is None else parent_id
+        self.info = info
+        #: The parent's id as OSProfiler named it, where that is known.
+        self.point_id = point_id
+        #: What the spans below share in this process; the tracer's to set.
+        self.trace: Any = None
+        super().__init__(
+            SpanContext(
+                info.trace_id,
+                self.parent_id or (info.trace_id & SPAN_ID_MASK) or 1,
+                is_remote=True,
+                trace_flags=_SAMPLED,
+            )
+        )
+
+
+def parse_traceparent(value: str | None) -> tuple[int, int] | None:
+    """Trace id and span id of a W3C ``traceparent``, or None when it is none."""
+    if not value or len(value) > 512:
+        return None
+    match = _TRACEPARENT.fullmatch(value.strip())
+    if match is None:
+        return None
+    trace_id, span_id = int(match[1], 16), int(match[2], 16)
+    return (trace_id, span_id) if trace_id and span_id else None
+
+
+def refined_parent(info: TraceInfo, traceparent: str | None) -> int | None:
+    """The parent's span id as a ``traceparent`` beside a valid signature tells it, or None.
+
+    Only within the signed trace: on its own ``traceparent`` is untrusted input.
+    """
+    if traceparent is None:
+        return None
+    found = parse_traceparent(traceparent)
+    return found[1] if found is not None and found[0] == info.trace_id else None
+
+
+def signed_headers(span_context: SpanContext, info: TraceInfo) -> tuple[str, str, str]:
+    """``X-Trace-Info``, ``X-Trace-HMAC`` and ``traceparent`` for what goes out below a span.
+
+    Args:
+        span_context: of the span that is the parent over there.
+        info: trace info of the request that this one serves; its key signs.
+    """
+    packed, mac = signing.pack_ids(span_context.trace_id, span_context.span_id, info.key, info.base_id)
+    return packed, mac, f"00-{span_context.trace_id:032x}-{span_context.span_id:016x}-01"
+
+
+def carrier(span_context: SpanContext, info: TraceInfo) -> list[str]:
+    """:func:`signed_headers` as a value for a message's context. The key itself is not in it."""
+    return list(signed_headers(span_context, info))
+
+
+def from_carrier(value: Any, keys: KeyRing) -> tuple[TraceInfo, int | None] | None:
+    """Verified trace info out of a message's context, and the parent that its ``traceparent`` names.
+
+    None for whatever :func:`carrier` did not make with one of these keys.
+    """
+    if not isinstance(value, (list, tuple)) or not 2 <= len(value) <= 3:
+        return None
+    if not all(isinstance(part, str) for part in value):
+        return None
+    info = keys.verify(value[0], value[1])
+    if info is None:
+        return None
+    return info, refined_parent(info, value[2] if len(value) == 3 else None)
+
+
+def outgoing(context: Context | None = None) -> tuple[SpanContext, TraceInfo] | None:
+    """Parent and trace info for a request that leaves now, or None when nothing is traced."""
+    current = ctx.get() if context is None else context
+    info = ctx.trace_info(current)
+    span = current.get(ctx.SPAN_KEY)
+    if info is None or not isinstance(span, api.Span):
+        return None
+    above = span.get_span_context()
+    return (above, info) if above.trace_id == info.trace_id else None
+
+
+class OSProfilerPropagator(TextMapPropagator):
+    """``X-Trace-Info`` and ``X-Trace-HMAC``, verified on the way in and signed on the way out."""
+
+    def __init__(self, keys: KeyRing) -> None:
+        self.keys = keys
+
+    def extract(
+        self,
+        carrier: CarrierT,
+        context: Context | None = None,
+        getter: Getter[CarrierT] = default_getter,
+    ) -> Context:
+        current = ctx.get() if context is None else context
+        packed = getter.get(carrier, signing.TRACE_INFO_HEADER)
+        mac = getter.get(carrier, signing.TRACE_HMAC_HEADER)
+        if not packed or not mac:
+            return current
+        info = self.keys.verify(packed[0], mac[0])
+        if info is None:
+            return current
+        parent = getter.get(carrier, TRACEPARENT)
+        return ctx.with_request(
+            current, Remote(info, refined_parent(info, parent[0] if parent else None)), info
+        )
+
+    def inject(
+        self,
+        carrier: CarrierT,
+        context: Context | None = None,
+        setter: Setter[CarrierT] = default_setter,
+    ) -> None:
+        found = outgoing(context)
+        if found is not None:
+            packed, mac, traceparent = signed_headers(*found)
+            setter.set(carrier, signing.TRACE_INFO_HEADER, packed)
+            setter.set(carrier, signing.TRACE_HMAC_HEADER, mac)
+            setter.set(carrier, TRACEPARENT, traceparent)
+
+    @property
+    def fields(self) -> set[str]:
+        return {signing.TRACE_INFO_HEADER, signing.TRACE_HMAC_HEADER, TRACEPARENT}

@@ -1,0 +1,501 @@
+"""TracerProvider and Tracer of the OpenTelemetry API, and the gate that decides about roots."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Mapping
+from os import getpid
+from time import time_ns
+from typing import Any, Protocol
+
+from opentelemetry import trace as api
+from opentelemetry.context.context import Context
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, SpanContext, SpanKind
+
+from otel_bridge.tracing import context as ctx
+from otel_bridge.tracing.counter import Counter
+from otel_bridge.tracing.decorator import traced
+from otel_bridge.tracing.propagation import Remote
+from otel_bridge.tracing.spans import SAMPLED, Point, Span, Trace
+from otel_bridge.tracing.values import Limits, clean_attributes
+from otel_bridge.wire.signing import TraceInfo
+
+INTERNAL = SpanKind.INTERNAL
+
+# Ids from a generator of our own: a service's random.seed() does nothing to it, and getrandbits is one
+# C call. os.urandom costs twenty times as much.
+_random = random.Random()
+_bits = _random.getrandbits
+os.register_at_fork(after_in_child=_random.seed)
+
+_new = object.__new__
+_get = ctx.get
+_KEY = ctx.SPAN_KEY
+
+
+class SpanPipeline(Protocol):
+    """Where finished spans go (:class:`otel_bridge.export.pipeline.Pipeline`)."""
+
+    def put(self, span: Span) -> None: ...
+    def force_flush(self, timeout: float) -> bool: ...
+    def shutdown(self) -> None: ...
+    def after_fork(self) -> None: ...
+
+
+class _NothingRecorded:
+    """What the fast entries give when nothing is recorded: one context manager for all."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> api.Span:
+        return INVALID_SPAN
+
+    def __exit__(self, *exc_info: object) -> None:
+        return None
+
+
+_NOTHING_RECORDED = _NothingRecorded()
+
+
+class _NotCurrent:
+    """``start_as_current_span`` when nothing is recorded: attaches nothing, still works as decorator."""
+
+    __slots__ = ("_arguments", "_span", "_tracer")
+
+    def __init__(self, tracer: Tracer, span: api.Span, arguments: tuple[Any, ...]) -> None:
+        self._tracer, self._span, self._arguments = tracer, span, arguments
+
+    def __enter__(self) -> api.Span:
+        return self._span
+
+    def __exit__(self, *exc_info: object) -> None:
+        return None
+
+    def __call__(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return traced(func, self._tracer, self._arguments)
+
+
+class Tracer(api.Tracer):
+    """Makes spans below a recorded parent; asks the provider's gate where there is none.
+
+    Beside the API's two methods it has three entries for instrumentations that count every microsecond:
+    :meth:`span`, :meth:`leaf` and :meth:`entry`. They take the attributes, a dict or a point, as their own.
+    :mod:`otel_bridge.tracing.entries` gives the same three for any other provider.
+    """
+
+    def __init__(self, provider: TracerProvider, scope: InstrumentationScope) -> None:
+        self.provider = provider
+        self.scope = scope
+        self.limits = provider.limits
+        self.sink = provider.pipeline.put
+
+    @property
+    def resource(self) -> Resource:
+        return self.provider.resource
+
+    # -- the API --------------------------------------------------------------------------------------
+
+    def start_span(
+        self,
+        name: str,
+        context: Context | None = None,
+        kind: SpanKind = INTERNAL,
+        attributes: Any = None,
+        links: Any = None,
+        start_time: int | None = None,
+        record_exception: bool = True,
+        set_status_on_exception: bool = True,
+        _token: Any = False,
+    ) -> api.Span:
+        parent: Any = (_get() if context is None else context).get(_KEY)
+        if parent.__class__ is Span:
+            trace: Trace | None = parent._trace
+            parent_id = parent._span_id
+        else:
+            trace = self.provider.admit(parent, name, kind, attributes)
+            if trace is None:
+                return _unrecorded(parent)
+            parent_id = trace.remote
+        room = trace.room
+        if not room:
+            self.provider.refuse(trace)
+            return _unrecorded(parent)
+        trace.room = room - 1
+        span: Span = _new(Span)
+        span._name = name
+        span._trace = trace
+        span._span_id = _bits(64) or 1
+        span._parent_id = parent_id
+        span._kind = kind
+        span._tracer = self
+        span._end_time = None
+        span._more = None
+        span._token = _token
+        if attributes:
+            span._attributes, dropped = clean_attributes(attributes, self.limits)
+            if dropped:
+                span._extras().dropped_attributes = dropped
+        else:
+            span._attributes = {}
+        if links:
+            span._add_links(links)
+        if not (record_exception and set_status_on_exception):
+            more = span._extras()
+            more.record_exception = record_exception
+            more.set_status_on_exception = set_status_on_exception
+        span._start_time = start_time or time_ns()
+        return span
+
+    def start_as_current_span(
+        self,
+        name: str,
+        context: Context | None = None,
+        kind: SpanKind = INTERNAL,
+        attributes: Any = None,
+        links: Any = None,
+        start_time: int | None = None,
+        record_exception: bool = True,
+        set_status_on_exception: bool = True,
+        end_on_exit: bool = True,
+    ) -> Any:
+        span: Any = self.start_span(
+            name,
+            context,
+            kind,
+            attributes,
+            links,
+            start_time,
+            record_exception,
+            set_status_on_exception,
+            None,
+        )
+        if span.__class__ is Span:
+            if context or start_time or not end_on_exit:
+                more = span._extras()
+                more.end_on_exit = end_on_exit
+                more.again = (
+                    name,
+                    context,
+                    kind,
+                    attributes,
+                    links,
+                    start_time,
+                    record_exception,
+                    set_status_on_exception,
+                    end_on_exit,
+                )
+            return span
+        return _NotCurrent(
+            self,
+            span,
+            (
+                name,
+                context,
+                kind,
+                attributes,
+                links,
+                start_time,
+                record_exception,
+                set_status_on_exception,
+                end_on_exit,
+            ),
+        )
+
+    # -- fast entries ---------------------------------------------------------------------------------
+
+    def span(self, name: str | None, kind: SpanKind = INTERNAL, attributes: Any = None) -> Any:
+        """``with tracer.span(…):`` a current span, below a recorded one only.
+
+        Args:
+            name: span name; None where the point gives it.
+            kind: span kind.
+            attributes: a dict or a :class:`~otel_bridge.tracing.spans.Point`; becomes the span's own.
+        """
+        parent: Any = _get().get(_KEY)
+        if parent.__class__ is not Span:
+            if parent is None:
+                return _NOTHING_RECORDED
+            return self._below_remote(parent, name, kind, attributes, None) or _NOTHING_RECORDED
+        trace = parent._trace
+        room = trace.room
+        if not room:
+            self.provider.refuse(trace)
+            return _NOTHING_RECORDED
+        trace.room = room - 1
+        span: Span = _new(Span)
+        span._name = name
+        span._trace = trace
+        span._span_id = _bits(64) or 1
+        span._parent_id = parent._span_id
+        span._kind = kind
+        span._attributes = attributes
+        span._tracer = self
+        span._end_time = None
+        span._more = None
+        span._token = None
+        span._start_time = time_ns()
+        return span
+
+    def leaf(self, name: str | None, kind: SpanKind = INTERNAL, attributes: Any = None) -> Span | None:
+        """A started span that does not become current, or None when nothing is recorded."""
+        parent: Any = _get().get(_KEY)
+        if parent.__class__ is not Span:
+            if parent is None:
+                return None
+            return self._below_remote(parent, name, kind, attributes, False)
+        trace = parent._trace
+        room = trace.room
+        if not room:
+            self.provider.refuse(trace)
+            return None
+        trace.room = room - 1
+        span: Span = _new(Span)
+        span._name = name
+        span._trace = trace
+        span._span_id = _bits(64) or 1
+        span._parent_id = parent._span_id
+        span._kind = kind
+        span._attributes = attributes
+        span._tracer = self
+        span._end_time = None
+        span._more = None
+        span._token = False
+        span._start_time = time_ns()
+        return span
+
+    def _below_remote(
+        self, parent: Any, name: str | None, kind: SpanKind, attributes: Any, token: bool | None
+    ) -> Span | None:
+        """A span right below a verified parent in another process: the way of ``profiler.init``."""
+        trace = (
+            self.provider.admit(parent, name or "", kind, attributes) if parent.__class__ is Remote else None
+        )
+        if trace is None:
+            return None
+        if not trace.room:
+            self.provider.refuse(trace)
+            return None
+        trace.room -= 1
+        return self._root(trace, name, kind, attributes, token)
+
+    def _root(
+        self, trace: Trace, name: str | None, kind: SpanKind, attributes: Any, token: bool | None
+    ) -> Span:
+        span: Span = _new(Span)
+        span._name = name
+        span._trace = trace
+        span._span_id = _bits(64) or 1
+        span._parent_id = trace.remote
+        span._kind = kind
+        span._attributes = attributes
+        span._tracer = self
+        span._end_time = None
+        span._more = None
+        span._token = token
+        span._start_time = time_ns()
+        return span
+
+    def entry(
+        self,
+        info: TraceInfo,
+        name: str | None,
+        kind: SpanKind,
+        attributes: Any,
+        parent_id: int | None = None,
+    ) -> Span:
+        """The first span of this process below verified trace info: started, not current.
+
+        Args:
+            info: what the signed request said.
+            name: span name; None where the point gives it.
+            kind: span kind.
+            attributes: a dict or a point; becomes the span's own.
+            parent_id: span id that refines the parent (a ``traceparent`` beside the signature).
+        """
+        provider = self.provider
+        if getpid() != provider.pid:
+            provider.after_fork()
+        if provider.notices:
+            provider.report_notices()
+        trace = Trace(
+            info.trace_id,
+            info.parent_span_id if parent_id is None else parent_id,
+            provider.spans_per_trace - 1,
+        )
+        return self._root(trace, name, kind, attributes, False)
+
+
+def _maker(resource: Resource | Callable[[], Resource] | None) -> Callable[[], Resource]:
+    if callable(resource):
+        return resource
+    fixed = Resource({}) if resource is None else resource
+    return lambda: fixed
+
+
+def _unrecorded(parent: Any) -> api.Span:
+    """What stands for a span that is not recorded: it hands the context of its parent on.
+
+    Never the parent itself if that one records: the caller would end it.
+    """
+    if parent is None:
+        return INVALID_SPAN
+    if isinstance(parent, NonRecordingSpan):
+        return parent
+    return NonRecordingSpan(parent.get_span_context())
+
+
+class TracerProvider(api.TracerProvider):
+    """Our implementation of the API's provider: one pipeline, one resource, one gate."""
+
+    def __init__(
+        self,
+        pipeline: SpanPipeline,
+        resource: Resource | Callable[[], Resource] | None = None,
+        limits: Limits | None = None,
+        spans_per_trace: int = 1 << 62,
+        record_unsigned: bool = False,
+    ) -> None:
+        """
+        Args:
+            pipeline: where finished spans go.
+            resource: what makes the spans; a callable is asked once per process, so that
+                ``service.instance.id`` and ``process.pid`` are right after a fork.
+            limits: bounds on what one span holds.
+            spans_per_trace: spans of one trace in this process, below one entry. What is over it is
+                counted, and told by :data:`~otel_bridge.tracing.spans.REFUSED_SPANS` on the local root.
+            record_unsigned: record roots that no signed request stands behind. For tools that trace
+                themselves, and for tests; a service leaves it off.
+        """
+        self.pipeline = pipeline
+        self.limits = limits or Limits()
+        self.spans_per_trace = spans_per_trace
+        self.record_unsigned = record_unsigned
+        self.pid = getpid()
+        #: Spans refused by ``spans_per_trace``, over all traces.
+        self.refused = Counter()
+        #: Lines for the operator, left by the export thread, which must not log.
+        self.notices: list[str] = []
+        self._make_resource = _maker(resource)
+        self._resource: Resource | None = None
+        self._tracers: dict[InstrumentationScope, Tracer] = {}
+
+    def reconfigure(
+        self,
+        pipeline: SpanPipeline,
+        resource: Resource | Callable[[], Resource],
+        limits: Limits,
+        spans_per_trace: int,
+        notices: list[str],
+    ) -> None:
+        """Go on with other settings; tracers that were handed out already follow.
+
+        The pipeline so far is shut down, with what it holds delivered where it belongs.
+        """
+        before = self.pipeline
+        self.pipeline, self.limits, self.spans_per_trace = pipeline, limits, spans_per_trace
+        self._make_resource, self._resource, self.notices = _maker(resource), None, notices
+        for tracer in list(self._tracers.values()):
+            tracer.limits, tracer.sink = limits, pipeline.put
+        before.shutdown()
+
+    @property
+    def resource(self) -> Resource:
+        found = self._resource
+        if found is None:
+            found = self._resource = self._make_resource()
+        return found
+
+    def get_tracer(
+        self,
+        instrumenting_module_name: str,
+        instrumenting_library_version: str | None = None,
+        schema_url: str | None = None,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> Tracer:
+        scope = InstrumentationScope(
+            instrumenting_module_name or "", instrumenting_library_version or "", schema_url, attributes
+        )
+        found = self._tracers.get(scope)
+        if found is None:
+            found = self._tracers.setdefault(scope, Tracer(self, scope))
+        return found
+
+    def admit(self, parent: api.Span | None, name: str, kind: SpanKind, attributes: Any) -> Trace | None:
+        """The gate, asked where no recorded span of ours is current.
+
+        Args:
+            parent: the span in the context that is no recorded span of ours, or None.
+            name: name of the span that wants to be made.
+            kind: its kind.
+            attributes: its attributes.
+
+        Returns:
+            The trace to record under, or None: not recorded.
+        """
+        if parent.__class__ is Remote:
+            if getpid() != self.pid:
+                self.after_fork()
+            if self.notices:
+                self.report_notices()
+            remote: Any = parent
+            trace: Trace | None = remote.trace
+            if trace is None:
+                trace = remote.trace = Trace(remote.info.trace_id, remote.parent_id, self.spans_per_trace)
+            return trace
+        if not self.record_unsigned:
+            return None
+        if getpid() != self.pid:
+            self.after_fork()
+        above: SpanContext | None = None if parent is None else parent.get_span_context()
+        if above is None or not above.is_valid:
+            return Trace(_bits(128) or 1, 0, self.spans_per_trace)
+        if not above.trace_flags & SAMPLED:
+            return None
+        return Trace(above.trace_id, above.span_id, self.spans_per_trace, above.trace_state)
+
+    def refuse(self, trace: Trace) -> None:
+        """Count a span that ``spans_per_trace`` does not leave room for."""
+        if trace.refused is None:
+            trace.refused = Counter()
+        trace.refused.add()
+        self.refused.add()
+
+    def after_fork(self) -> None:
+        """Become the provider of this process: own ids, own resource, own pipeline.
+
+        Called where the pid turns out to have changed: uWSGI and mod_wsgi fork in C, where no at-fork
+        hook of Python's runs.
+        """
+        self.pid = getpid()
+        _random.seed()
+        self._resource = None
+        self.notices.clear()
+        self.pipeline.after_fork()
+
+    def report_notices(self) -> None:
+        """Log what the export thread had to say."""
+        from otel_bridge.log import warn
+
+        while self.notices:
+            try:
+                warn(self.notices.pop(0))
+            except IndexError:  # another thread was faster
+                return
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        """Export what has ended so far.
+
+        Returns:
+            False if it took longer than ``timeout_millis``.
+        """
+        return self.pipeline.force_flush(timeout_millis / 1000)
+
+    def shutdown(self) -> None:
+        """Export what there is, within the pipeline's exit time-out, and stop the export thread."""
+        self.pipeline.shutdown()
+
+
+__all__ = ["Point", "SpanPipeline", "Tracer", "TracerProvider"]

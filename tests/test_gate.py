@@ -1,0 +1,37 @@
+"""gate.py: the one switch and key ring of a process."""
+
+from otel_bridge import gate
+from otel_bridge.wire.signing import KeyRing
+
+OWN = KeyRing.parse("own")
+COMMON = KeyRing.parse("common")
+
+
+def test_until_somebody_decides_each_way_in_goes_by_its_own_keys():
+    assert gate.keys(OWN) is OWN
+    assert gate.keys(None) is None
+    assert gate.keys(KeyRing()) is None
+
+
+def test_the_keys_of_the_process_win():
+    gate.enable(COMMON)
+    assert gate.keys(OWN) is COMMON
+    assert gate.keys(None) is COMMON
+
+
+def test_enabled_without_keys_each_uses_its_own():
+    gate.enable(KeyRing())
+    assert gate.keys(OWN) is OWN
+    assert gate.keys(None) is None
+
+
+def test_disabled_means_nobody():
+    gate.enable(COMMON)
+    gate.disable()
+    assert gate.keys(OWN) is None
+
+
+def test_refusals_are_counted():
+    before = gate.refused.value()
+    gate.count_refused()
+    assert gate.refused.value() == before + 1

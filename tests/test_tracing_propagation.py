@@ -1,0 +1,150 @@
+"""tracing/propagation.py: signed trace info as an OpenTelemetry propagation format."""
+
+import pytest
+from opentelemetry import trace as api
+from opentelemetry.context.context import Context
+from opentelemetry.sdk.trace import TracerProvider as SdkProvider
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from otel_bridge.tracing import context as ctx
+from otel_bridge.tracing import propagation
+from otel_bridge.tracing.propagation import OSProfilerPropagator, Remote
+from otel_bridge.wire import ids, signing
+from otel_bridge.wire.signing import Key, KeyRing, TraceInfo
+
+BASE, PARENT = "0af76519-16cd-43dd-8448-eb211c80319c", "11111111-2222-4333-8444-555555555555"
+TRACE_ID, PARENT_ID = ids.trace_id(BASE), ids.span_id(PARENT)
+KEY = Key("key")
+
+
+def headers(base=BASE, parent=PARENT, key=KEY, **more):
+    info, mac = signing.pack(base, parent, key)
+    return {"X-Trace-Info": info, "X-Trace-HMAC": mac, **more}
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (f"00-{TRACE_ID:032x}-00000000000000aa-01", (TRACE_ID, 0xAA)),
+        (f" 00-{TRACE_ID:032x}-00000000000000aa-00\n", (TRACE_ID, 0xAA)),
+        (f"cc-{TRACE_ID:032x}-00000000000000aa-01-what-comes", (TRACE_ID, 0xAA)),
+        (f"ff-{TRACE_ID:032x}-00000000000000aa-01", None),
+        (f"00-{TRACE_ID:032X}-00000000000000AA-01", None),
+        (f"00-{0:032x}-00000000000000aa-01", None),
+        (f"00-{TRACE_ID:032x}-{0:016x}-01", None),
+        ("", None),
+        (None, None),
+        ("x" * 600, None),
+        ("00-\u0661-2-01", None),
+    ],
+)
+def test_traceparent_is_read_as_w3c_says(value, found):
+    assert propagation.parse_traceparent(value) == found
+
+
+def test_a_traceparent_of_the_signed_trace_refines_the_parent():
+    info = TraceInfo(TRACE_ID, PARENT_ID, KEY)
+    assert propagation.refined_parent(info, f"00-{TRACE_ID:032x}-00000000000000aa-01") == 0xAA
+
+
+def test_a_traceparent_of_another_trace_does_not():
+    info = TraceInfo(TRACE_ID, PARENT_ID, KEY)
+    assert propagation.refined_parent(info, f"00-{TRACE_ID ^ 1:032x}-00000000000000aa-01") is None
+
+
+def test_signed_headers_become_a_remote_parent(keys):
+    context = OSProfilerPropagator(keys).extract(headers(), Context())
+    span = api.get_current_span(context)
+    assert isinstance(span, Remote)
+    assert (span.get_span_context().trace_id, span.get_span_context().span_id) == (TRACE_ID, PARENT_ID)
+    assert ctx.trace_info(context).key == KEY
+
+
+@pytest.mark.parametrize(
+    "carrier",
+    [
+        {},
+        headers(key=Key("other")),
+        {"X-Trace-Info": "x", "X-Trace-HMAC": "y"},
+        {"traceparent": f"00-{1:032x}-{1:016x}-01"},
+    ],
+    ids=["none", "wrong key", "garbage", "traceparent only"],
+)
+def test_anything_else_leaves_the_context_as_it_was(keys, carrier):
+    before = Context()
+    assert OSProfilerPropagator(keys).extract(carrier, before) is before
+
+
+def test_what_is_injected_can_be_extracted_with_the_same_parent(provider, keys):
+    propagator = OSProfilerPropagator(keys)
+    context = propagator.extract(headers(), Context())
+    span = provider.get_tracer("t").start_span("x", context)
+    carrier = {}
+    propagator.inject(carrier, ctx.with_span(context, span))
+    again = api.get_current_span(propagator.extract(carrier, Context())).get_span_context()
+    assert (again.trace_id, again.span_id) == (TRACE_ID, span.context.span_id)
+    w3c = api.get_current_span(TraceContextTextMapPropagator().extract(carrier, Context())).get_span_context()
+    assert (w3c.trace_id, w3c.span_id) == (TRACE_ID, span.context.span_id)
+    assert set(carrier) == propagator.fields
+
+
+def test_the_key_is_in_nothing_that_is_sent(keys):
+    carrier = {}
+    propagator = OSProfilerPropagator(KeyRing.parse("top-secret"))
+    context = propagator.extract(headers(key=Key("top-secret")), Context())
+    propagator.inject(carrier, context)
+    assert carrier
+    assert "top-secret" not in str(carrier)
+
+
+def test_nothing_is_injected_where_nothing_is_traced(keys):
+    carrier = {}
+    OSProfilerPropagator(keys).inject(carrier, Context())
+    assert carrier == {}
+
+
+def test_a_span_of_another_trace_is_not_signed_for():
+    info = TraceInfo(TRACE_ID, 0, KEY)
+    other = Remote(TraceInfo(TRACE_ID ^ 1, 0, KEY))
+    assert propagation.outgoing(ctx.with_request(Context(), other, info)) is None
+
+
+def test_a_root_goes_on_as_a_root(keys):
+    propagator = OSProfilerPropagator(keys)
+    carrier = {}
+    propagator.inject(carrier, propagator.extract(headers(parent=BASE), Context()))
+    assert keys.verify(carrier["X-Trace-Info"], carrier["X-Trace-HMAC"]).parent_span_id == 0
+
+
+def test_another_provider_stays_in_the_trace_of_a_signed_root(keys):
+    context = OSProfilerPropagator(keys).extract(headers(parent=BASE), Context())
+    span = SdkProvider(shutdown_on_exit=False).get_tracer("t").start_span("x", context)
+    assert span.get_span_context().trace_id == TRACE_ID
+
+
+def test_a_carrier_is_what_from_carrier_takes(keys):
+    info = TraceInfo(TRACE_ID, PARENT_ID, KEY)
+    value = propagation.carrier(api.SpanContext(TRACE_ID, 0xAA, False), info)
+    found, parent = propagation.from_carrier(value, keys)
+    assert (found.trace_id, found.parent_span_id, parent) == (TRACE_ID, 0xAA, 0xAA)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        "x",
+        5,
+        {},
+        [],
+        ["a"],
+        ["a", "b"],
+        [1, 2, 3],
+        ["a"] * 9,
+        [None, None],
+        [["a"], ["b"]],
+        list(headers(key=Key("o")).values()),
+    ],
+)
+def test_a_hostile_carrier_is_nothing(keys, value):
+    assert propagation.from_carrier(value, keys) is None
