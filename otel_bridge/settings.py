@@ -1,0 +1,134 @@
+"""What a process was configured to do: frozen values, and what was wrong with the configuration.
+
+:mod:`otel_bridge.config` builds them; everything else only reads them. Secrets are left out of ``repr``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final, Literal
+
+from otel_bridge.wire.signing import KeyRing
+
+Protocol = Literal["http/protobuf", "grpc", "console", "none"]
+Compression = Literal["gzip", "none", "auto"]
+
+#: What ``[otel_bridge] instrument`` may name, in the order in which it is done.
+INSTRUMENTATIONS: Final = ("messaging", "sqlalchemy")
+
+
+def _empty() -> Mapping[str, str]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with the configuration; ``str`` of it is the line for the operator."""
+
+    #: The option or variable, as the operator writes it: ``[otel_bridge] endpoint``, ``OTEL_SERVICE_NAME``.
+    option: str
+    #: What is wrong with it and what to do. Never holds a secret.
+    message: str
+    #: The service starts, but untraced.
+    fatal: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.option}: {self.message}"
+
+
+class ConfigError(Exception):
+    """Configuration that cannot be used at all; ``str`` of it is one line that names the option."""
+
+    def __init__(self, option: str, message: str) -> None:
+        super().__init__(f"{option}: {message}")
+        self.option = option
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSettings:
+    """Where finished spans go, and how."""
+
+    protocol: Protocol = "http/protobuf"
+    #: ``http/protobuf``: the full URL for traces, without credentials (they are in ``headers``).
+    #: ``grpc``: the target, a URL or what gRPC accepts as one.
+    endpoint: str = field(default="http://localhost:4318/v1/traces", repr=False)
+    #: Sent with every request; names in lower case.
+    headers: Mapping[str, str] = field(default_factory=_empty, repr=False)
+    #: Seconds for one batch, every attempt and wait included.
+    timeout: float = 10.0
+    #: ``auto`` compresses to another host and not to this one.
+    compression: Compression = "auto"
+    #: PEM file of the certificate authorities to trust; None: those of the system.
+    certificate: str | None = None
+    #: PEM file of this client's certificate chain, for mutual TLS.
+    client_certificate: str | None = None
+    #: PEM file of the key that belongs to it; None: it is in the same file.
+    client_key: str | None = None
+    #: gRPC without encryption, by the endpoint's scheme or, where it has none, by the option.
+    insecure: bool = False
+
+    @property
+    def target(self) -> str:
+        """The endpoint as it may be shown to people: a query could hold a token."""
+        return self.endpoint.partition("?")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSettings:
+    """How finished spans wait for their export."""
+
+    #: Spans that may wait. When it is full the newest-arriving ones are dropped and counted.
+    max_queue_size: int = 32768
+    #: Spans in one request at most; never more than the queue holds.
+    max_export_batch_size: int = 8192
+    #: Seconds between two exports; at least 0.01.
+    schedule_delay: float = 0.2
+    #: Seconds that the exit of the process may wait for the last spans to leave.
+    exit_timeout: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSettings:
+    """Bounds that protect a service even from those who hold a key; what exceeds them is counted."""
+
+    #: Spans of one trace in one process.
+    max_spans_per_trace: int = 10_000
+    #: Attributes of one span.
+    attribute_count: int = 128
+    #: Characters of a string attribute.
+    attribute_length: int = 16_384
+    #: Events of one span.
+    event_count: int = 128
+    #: Links of one span.
+    link_count: int = 128
+
+
+@dataclass(frozen=True, slots=True)
+class GateSettings:
+    """Who may have requests traced."""
+
+    enabled: bool = False
+    keys: KeyRing = field(default_factory=KeyRing)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that was configured."""
+
+    export: ExportSettings = field(default_factory=ExportSettings)
+    queue: QueueSettings = field(default_factory=QueueSettings)
+    limits: LimitSettings = field(default_factory=LimitSettings)
+    #: The static resource attributes. They win over :func:`otel_bridge.resource.process_attributes`.
+    resource: Mapping[str, str] = field(default_factory=_empty)
+    gate: GateSettings = field(default_factory=GateSettings)
+    #: URL of the store that traces are read from.
+    store: str | None = field(default=None, repr=False)
+    #: Libraries to instrument, a selection of :data:`INSTRUMENTATIONS`.
+    instrument: tuple[str, ...] = INSTRUMENTATIONS
+    #: Let the last spans leave on SIGTERM, where nothing else handles that signal.
+    flush_on_sigterm: bool = True
+    #: What was wrong, in the order in which it was found.
+    problems: tuple[Problem, ...] = ()
