@@ -17,6 +17,7 @@ from typing import Any
 from opentelemetry.sdk.resources import Resource
 
 from otel_bridge import config, gate, resource
+from otel_bridge.export.exporters import DiscardingExporter
 from otel_bridge.export.outcome import Exporter
 from otel_bridge.export.pipeline import Pipeline
 from otel_bridge.log import LOG
@@ -47,9 +48,13 @@ class Stats:
 class Handle:
     """What :func:`setup` gives: the provider, the settings it was built from, and the two verbs."""
 
-    def __init__(self, provider: TracerProvider, settings: Settings, pipeline: Pipeline) -> None:
+    def __init__(
+        self, provider: TracerProvider, settings: Settings, pipeline: Pipeline, unusable: bool = False
+    ) -> None:
         self.tracer_provider = provider
         self.settings = settings
+        #: Whether the exporter that the settings ask for could not be made; it has been logged why.
+        self.unusable = unusable
         self._pipeline = pipeline
 
     def stats(self) -> Stats:
@@ -110,7 +115,7 @@ def setup(
             (LOG.error if problem.fatal else LOG.warning)("%s", problem)
         _handle = _build(settings, _handle)
         _set_up = True
-        if settings.gate.enabled:
+        if settings.gate.enabled and not _handle.unusable:
             gate.enable(settings.gate.keys)
             _instrument(settings, _handle.tracer_provider)
             if settings.flush_on_sigterm:
@@ -130,7 +135,8 @@ def get_tracer_provider() -> TracerProvider:
             if handle is None:
                 settings = config.from_environ(os.environ)
                 for problem in settings.problems:
-                    LOG.warning("%s", problem)
+                    if not problem.option.startswith("OTEL_BRIDGE_HMAC"):  # who asks here needs no key
+                        LOG.warning("%s", problem)
                 handle = _handle = _build(settings, None)
     return handle.tracer_provider
 
@@ -155,8 +161,14 @@ def _build(settings: Settings, existing: Handle | None) -> Handle:
     """A handle for ``settings``; a provider that is in use already is kept and given the new pipeline."""
     notices: list[str] = []
     queue = settings.queue
+    unusable = False
+    try:
+        exporter = _exporter(settings)
+    except (ImportError, OSError, ValueError) as exc:
+        LOG.error("[otel_bridge] %s; nothing is traced", exc)
+        exporter, unusable = DiscardingExporter(), True
     pipeline = Pipeline(
-        _exporter(settings),
+        exporter,
         capacity=queue.max_queue_size,
         batch=queue.max_export_batch_size,
         interval=queue.schedule_delay,
@@ -175,7 +187,7 @@ def _build(settings: Settings, existing: Handle | None) -> Handle:
     else:
         provider = existing.tracer_provider
         provider.reconfigure(pipeline, make_resource, limits, bounds.max_spans_per_trace, notices)
-    return Handle(provider, settings, pipeline)
+    return Handle(provider, settings, pipeline, unusable)
 
 
 def _exporter(settings: Settings) -> Exporter:
@@ -195,7 +207,7 @@ def _exporter(settings: Settings) -> Exporter:
             client_key=export.client_key,
             encoder=Encoder(attribute_length=settings.limits.attribute_length, redact_key=is_secret_key),
         )
-    from otel_bridge.export.exporters import DiscardingExporter, console_exporter, grpc_exporter
+    from otel_bridge.export.exporters import console_exporter, grpc_exporter
 
     if export.protocol == "grpc":
         return grpc_exporter(export)

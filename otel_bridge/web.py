@@ -18,6 +18,7 @@ from otel_bridge import gate, profiler
 from otel_bridge.model.translate import ServerRequest
 from otel_bridge.tracing import context as ctx
 from otel_bridge.tracing import entries, propagation
+from otel_bridge.tracing.spans import type_name
 from otel_bridge.version import __version__
 from otel_bridge.wire.signing import TRACE_HMAC_HEADER, TRACE_INFO_HEADER, KeyRing
 
@@ -127,6 +128,9 @@ class WsgiMiddleware:
         point.agent = look("HTTP_USER_AGENT")
         point.protocol = look("SERVER_PROTOCOL")
         point.global_request_id = look("HTTP_X_OPENSTACK_REQUEST_ID")
+        # What may stay unknown is said so: a slot never set is slow to read.
+        point.status = point.route = point.request_id = point.project_id = None
+        point.error = point.origin = None
         entry = self._entry or self._resolve()
         traceparent = look("HTTP_TRACEPARENT")
         span = entry(
@@ -140,26 +144,26 @@ class WsgiMiddleware:
 
         def started(status: str, headers: Any, *exc_info: Any) -> Any:
             point.status = status
+            _note_routing(point, environ)
             if exc_info and exc_info[0]:
-                span.fail(exc_info[0][1])
+                _fail(span, point, exc_info[0][1])
             return start_response(status, headers, *exc_info)
 
         token = ctx.set_(context)
         try:
             body = self.application(environ, started)
         except BaseException as exc:
-            _note_outcome(point, environ)
-            span.fail(exc)
+            _note_routing(point, environ)
+            _fail(span, point, exc)
             _leave(token, context)
             span.end()
             raise
-        _note_outcome(point, environ)
         _leave(token, context)
         kind = body.__class__
         if kind is list or kind is tuple or _is_file(body, environ):
             span.end()
             return body
-        return _Body(body, span, context)
+        return _Body(body, span, point, context)
 
     def _resolve(self) -> Any:
         provider = self._provider
@@ -174,11 +178,12 @@ class WsgiMiddleware:
 class _Body:
     """The application's iterable: the span is current while it runs, and ends when it is closed."""
 
-    __slots__ = ("_body", "_context", "_next", "_span")
+    __slots__ = ("_body", "_context", "_next", "_point", "_span")
 
-    def __init__(self, body: Iterable[bytes], span: Any, context: Context) -> None:
+    def __init__(self, body: Iterable[bytes], span: Any, point: ServerRequest, context: Context) -> None:
         self._body = body
         self._span = span
+        self._point = point
         self._context = context
         self._next: Callable[[], bytes] | None = None
 
@@ -195,7 +200,7 @@ class _Body:
         except StopIteration:
             raise
         except BaseException as exc:
-            self._span.fail(exc)
+            _fail(self._span, self._point, exc)
             raise
         finally:
             _leave(token, self._context)
@@ -207,7 +212,7 @@ class _Body:
             if close is not None:
                 close()
         except BaseException as exc:
-            self._span.fail(exc)
+            _fail(self._span, self._point, exc)
             raise
         finally:
             _leave(token, self._context)
@@ -227,8 +232,16 @@ def _leave(token: Any, context: Context) -> None:
     ctx.detach(token)
 
 
-def _note_outcome(point: ServerRequest, environ: Environ) -> None:
-    """What routers and request-id middleware have left in the environ by now."""
+def _fail(span: Any, point: ServerRequest, exc: BaseException) -> None:
+    point.error = type_name(type(exc))
+    span.fail(exc)
+
+
+def _note_routing(point: ServerRequest, environ: Environ) -> None:
+    """What routers and request-id middleware have left in the environ.
+
+    Read while the application answers: Flask takes its request away before it returns.
+    """
     look = environ.get
     point.request_id = look("openstack.request_id")
     point.project_id = look("HTTP_X_PROJECT_ID")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -64,7 +65,7 @@ def console_exporter() -> StockExporter:
     """Spans as JSON on standard output, as the SDK prints them."""
     from opentelemetry.sdk.trace.export import ConsoleSpanExporter
 
-    return StockExporter(ConsoleSpanExporter())
+    return StockExporter(ConsoleSpanExporter(out=sys.stdout))
 
 
 def grpc_exporter(settings: ExportSettings) -> StockExporter:

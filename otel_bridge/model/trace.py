@@ -104,16 +104,21 @@ class Trace:
         by_id: dict[int, SpanRecord] = {}
         for span in spans:
             if span.trace_id == trace_id:
-                by_id.setdefault(span.span_id, span)
+                known = by_id.get(span.span_id)
+                # Of a span that came unfinished and again finished, the finished one.
+                if known is None or span.end_ns > known.end_ns:
+                    by_id[span.span_id] = span
         ordered = sorted(by_id.values(), key=lambda span: (span.start_ns, span.span_id))
         # OSProfiler's "parent_id == base_id": no point above, unless a span with that id really exists.
         base = trace_id & ((1 << 64) - 1)
         parent_of: dict[int, int] = {}
         orphans = set()
         for span in ordered:
-            if span.parent_id in by_id and span.parent_id != span.span_id:
+            if not span.parent_id or span.parent_id == span.span_id:
+                continue  # even where a broken store has a span with the id 0
+            if span.parent_id in by_id:
                 parent_of[span.span_id] = span.parent_id
-            elif span.parent_id and span.parent_id not in (base, span.span_id):
+            elif span.parent_id != base:
                 orphans.add(span.span_id)
         _cut_cycles([span.span_id for span in ordered], parent_of)
         children: dict[int, list[SpanRecord]] = {}

@@ -1,0 +1,133 @@
+"""Secrets in free text: log lines, exception messages, printed arguments, header dumps.
+
+Two ways to find them: by the name before them (``password=…``, ``'adminPass': '…'``, ``X-Auth-Token: …``),
+and by their own looks (password hashes, Fernet and JSON web tokens, private keys, URL user info).
+
+No expression below backtracks over what it has taken (possessive quantifiers), and each run of characters
+is entered at its beginning only, so that the time is linear whatever the text.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from otel_bridge.model.redaction.keys import is_secret_key
+
+#: Stands where something was taken out; the word that the semantic conventions use for URLs.
+MASK: Final = "REDACTED"
+
+_NAMED = re.compile(
+    r"""
+    (?<![\w.\-])
+    (?:
+        (?P<key>[\w.\-]++) \\{0,8}+ ['"]? \]? [ \t]{0,8}+ (?: => | :=? | == ?) [ \t]{0,8}+
+      | (?P<option>--[\w\-]++) [ \t]{1,8}+ (?![\-\s])
+    )
+    """,
+    re.VERBOSE,
+)
+_QUOTE = re.compile(r"""[bBuU]?(\\{0,8}+['"])""")
+_QUOTED = {
+    "'": re.compile(r"(?:[^'\\]++|\\.)*+'?", re.DOTALL),
+    '"': re.compile(r'(?:[^"\\]++|\\.)*+"?', re.DOTALL),
+}
+#: Up to what ends a value that is not quoted. A comma, semicolon or ampersand ends it only if another
+#: ``name=`` or a blank follows: passwords contain them.
+_BARE = re.compile(
+    r"""(?: [^\s,;&'")\]}>]++ | [,;&] (?= [^\s=:,;&'"]++ (?: [\s,;&'")\]}>] | \Z ) ) )*+""", re.VERBOSE
+)
+_HEADER_VALUE = re.compile(r"""[^\r\n'"]*+""")
+_HEADERS = ("authorization", "cookie")
+_BRACKETS = re.compile(r"""'(?:[^'\\]++|\\.)*+'?|"(?:[^"\\]++|\\.)*+"?|[\[\](){}]""", re.DOTALL)
+
+#: What is a secret by its looks.
+_EVIDENT = re.compile(
+    r"""
+      \$ (?: 2[abxy]? | [1567y] | argon2[a-z]{1,2} | pbkdf2(?:[-_]sha[0-9]{1,3})? | scrypt
+           | bcrypt(?:[-_]sha256)? | sha1 | md5 ) \$ [A-Za-z0-9./+=,$_\-]{8,}+
+    | (?<![\w\-]) (?: pbkdf2 | bcrypt | scrypt | argon2 ) [\w\-]*+ \$ [A-Za-z0-9./+=,$_\-]{8,}+
+    | \{ (?: SSHA | SHA | SMD5 | MD5 | CRYPT ) [0-9]{0,3} \} [A-Za-z0-9./+=$]{8,}+
+    | gAAAA [A-Za-z0-9_\-]{16,}+ (?: = | %3[dD] ){0,2}
+    | (?<![A-Za-z0-9_\-]) eyJ [A-Za-z0-9_\-]{8,}+ \. [A-Za-z0-9_\-]{4,}+ (?: \. [A-Za-z0-9_\-]*+ )?
+    | -----BEGIN\ [A-Z ]{0,32}+ (?: (?<=PRIVATE\ KEY) | (?<=PRIVATE\ KEY\ BLOCK) ) -----
+      (?: .*?-----END\ [A-Z ]{0,32}+----- | .*+ )
+    | (?<=://) [^\s/'"<>]* @
+    | (?<=://) [^\s/@:'"<>]{0,128}+ : (?! [0-9]{1,5} (?: [/?\#\s] | \Z ) ) [^\s@'"<>]{0,256}+ @
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+#: Without one of these, :data:`_EVIDENT` finds nothing.
+_SIGNS = ("://", "$", "gAAAA", "eyJ", "}", "-----BEGIN")
+_SCHEME = re.compile(r"\b(bearer|basic|negotiate)[ \t]{1,8}+[A-Za-z0-9\-._~+/%]{8,}+=*+", re.IGNORECASE)
+
+
+def redact_evident(text: str) -> str:
+    """``text`` without what is a secret by its looks, wherever it stands."""
+    if any(sign in text for sign in _SIGNS):
+        return _EVIDENT.sub(_mask, text)
+    return text
+
+
+def _mask(match: re.Match[str]) -> str:
+    return f"{MASK}:{MASK}@" if match.group().endswith("@") else MASK
+
+
+def redact_text(text: str) -> str:
+    """``text`` without the values of secret names, hashes, tokens, private keys and URL user info."""
+    return redact_evident(_SCHEME.sub(rf"\1 {MASK}", _redact_named(text)))
+
+
+def _redact_named(text: str) -> str:
+    pieces: list[str] = []
+    done = 0
+    # Values may overlap: a text that looks like a name may stand within the value of another one. What is
+    # read more than once is bounded; a text made to exceed that is hidden from there on.
+    budget = 8 * len(text) + 1024
+    for match in _NAMED.finditer(text):
+        key = match["key"] or match["option"]
+        if not is_secret_key(key):
+            continue
+        start = match.end()
+        end = _value_end(text, start, header=key.lower().endswith(_HEADERS))
+        budget -= end - start + len(key)
+        if budget < 0:
+            end = len(text)
+        if end > start and start >= done:
+            pieces += text[done:start], MASK
+        done = max(done, end)
+        if done == len(text):
+            break
+    return "".join((*pieces, text[done:])) if pieces else text
+
+
+def _value_end(text: str, start: int, *, header: bool) -> int:
+    """Where the value that begins at ``start`` ends."""
+    quote = _QUOTE.match(text, start)
+    if quote:
+        return _quoted_end(text, quote)
+    if text[start : start + 1] in ("[", "{", "("):
+        depth = 0
+        for bracket in _BRACKETS.finditer(text, start):
+            if bracket.group() in "[{(":
+                depth += 1
+            elif bracket.group() in "]})":
+                depth -= 1
+                if not depth:
+                    return bracket.end()
+        return len(text)
+    found = (_HEADER_VALUE if header else _BARE).match(text, start)
+    end = found.end() if found else start
+    quote = _QUOTE.match(text, end)
+    if quote and text[end - 1 : end] in ("(", "\\"):  # SecretStr('…')
+        return _quoted_end(text, quote)
+    return end
+
+
+def _quoted_end(text: str, quote: re.Match[str]) -> int:
+    mark = quote[1]
+    if len(mark) > 1:  # JSON inside a printed string: \"…\"
+        close = text.find(mark, quote.end())
+        return len(text) if close < 0 else close + len(mark)
+    found = _QUOTED[mark].match(text, quote.end())
+    return found.end() if found else len(text)

@@ -1,0 +1,172 @@
+"""Messages of oslo.messaging: RPC calls, casts, fanouts and notifications, as sent and as received.
+
+Calls follow the conventions for RPC (CLIENT, SERVER). What expects no reply follows those for messaging as
+well (PRODUCER, CONSUMER).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from otel_bridge.model.translate import function as code
+from otel_bridge.model.translate.function import FUNCTION_NAME, CodePoint, function_name
+from otel_bridge.model.translate.point import span_name, text_of
+
+RPC_SYSTEM: Final = "oslo_messaging"
+CALL: Final = "call"
+CAST: Final = "cast"
+FANOUT: Final = "fanout"
+NOTIFICATION: Final = "notification"
+
+#: Scheme of the transport URL -> messaging.system; others stay as they are.
+_SYSTEMS: Final = {"rabbit": "rabbitmq", "kombu": "rabbitmq"}
+#: kind of the message -> messaging.operation.name of the sender; a call is no messaging operation.
+_SEND_NAMES: Final = {CAST: "cast", FANOUT: "fanout", NOTIFICATION: "notify"}
+
+
+def outgoing_kind(wait_for_reply: object, fanout: object) -> str:
+    """The kind of an RPC message from what ``Transport._send`` is told."""
+    return CALL if wait_for_reply else FANOUT if fanout else CAST
+
+
+class OutgoingMessage(CodePoint):
+    """A message given to the transport."""
+
+    __slots__ = (
+        "exchange",
+        "kind",
+        "method",
+        "namespace",
+        "request_id",
+        "server",
+        "system",
+        "topic",
+        "version",
+    )
+    fallback = "rpc"
+
+    #: ``call``, ``cast``, ``fanout``, ``notification``; None where it is not known.
+    kind: str | None
+    #: The RPC method; the event type of a notification.
+    method: str | None
+    namespace: str | None
+    #: Version of the RPC interface.
+    version: str | None
+    topic: str | None
+    exchange: str | None
+    #: ``Target.server``: the host the message is meant for, or that serves.
+    server: str | None
+    #: Scheme of the transport URL: ``rabbit``, ``kafka``, ``fake``.
+    system: str | None
+    request_id: str | None
+
+    def describe(self) -> tuple[str, dict[str, Any]]:
+        kind = text_of(self.kind)
+        name, attributes = self.rpc(kind)
+        if kind and kind != CALL:
+            self.messaging(attributes, _SEND_NAMES.get(kind, kind), "send")
+        elif text_of(self.server):
+            attributes["server.address"] = self.server
+        self.destination(attributes, fanout=kind == FANOUT, server=text_of(self.server))
+        if kind == NOTIFICATION:
+            name = f"notify {name}"
+        return span_name(name), attributes
+
+    def rpc(self, kind: str) -> tuple[str, dict[str, Any]]:
+        """The name and the attributes that do not depend on the direction."""
+        function = self.qualified()
+        short = function_name(function).short if function else None
+        method = text_of(self.method) or (function and function_name(function).method) or ""
+        attributes: dict[str, Any] = {}
+        if kind == NOTIFICATION:
+            attributes["messaging.oslo_messaging.event_type"] = method
+            short = None
+        else:
+            attributes["rpc.system.name"] = RPC_SYSTEM
+            if method:
+                namespace = text_of(self.namespace)
+                attributes["rpc.method"] = f"{namespace}/{method}" if namespace else method
+            if text_of(self.version):
+                attributes["rpc.oslo_messaging.version"] = self.version
+        if function:
+            attributes[FUNCTION_NAME] = function
+        if text_of(self.request_id):
+            attributes["openstack.request_id"] = self.request_id
+        self.add_details(attributes)
+        return short or method or self.fallback, attributes
+
+    def qualified(self) -> str:
+        """The fully qualified name of the function, as far as it is known."""
+        return text_of(self.function)
+
+    def messaging(self, attributes: dict[str, Any], operation: str, operation_type: str) -> None:
+        """What the conventions for messaging add."""
+        system = text_of(self.system)
+        attributes["messaging.system"] = _SYSTEMS.get(system, system) or RPC_SYSTEM
+        attributes["messaging.operation.name"] = operation
+        attributes["messaging.operation.type"] = operation_type
+
+    def destination(self, attributes: dict[str, Any], *, fanout: bool, server: str) -> None:
+        """messaging.destination.name; on RabbitMQ ``exchange:routing_key``, as its driver chooses them."""
+        topic = text_of(self.topic)
+        if not topic:
+            return
+        exchange = text_of(self.exchange)
+        if fanout:
+            name = f"{topic}_fanout"
+        else:
+            name = f"{topic}.{server}" if server else topic
+            if exchange and _SYSTEMS.get(text_of(self.system), self.system) == "rabbitmq":
+                name = f"{exchange}:{name}"
+        attributes["messaging.destination.name"] = name
+
+
+class IncomingMessage(OutgoingMessage):
+    """A message given to an endpoint. ``kind`` says what its sender did."""
+
+    __slots__ = ("endpoint", "module", "msg_id")
+
+    #: ``__module__`` and ``__qualname__`` of the endpoint's class.
+    module: str | None
+    endpoint: str | None
+    msg_id: str | None
+
+    def describe(self) -> tuple[str, dict[str, Any]]:
+        kind = text_of(self.kind)
+        name, attributes = self.rpc(kind)
+        if kind and kind != CALL:
+            self.messaging(attributes, "process", "process")
+        elif text_of(self.server):
+            attributes["server.address"] = self.server
+        # The topic only: whether the message came by the host's own queue is not known here.
+        self.destination(attributes, fanout=kind == FANOUT, server="")
+        if text_of(self.msg_id):
+            attributes["messaging.message.id"] = self.msg_id
+        if kind == NOTIFICATION:
+            name = f"process {name}"
+        return span_name(name), attributes
+
+    def qualified(self) -> str:
+        endpoint, method = text_of(self.endpoint), text_of(self.method)
+        if self.function or not endpoint or not method:
+            return text_of(self.function)
+        module = text_of(self.module)
+        return f"{module}.{endpoint}.{method}" if module else f"{endpoint}.{method}"
+
+
+def from_info(function: Mapping[str, Any], capture_args: bool, serving: bool) -> OutgoingMessage:
+    """The point of an ``rpc`` trace point; OSProfiler knows the function only."""
+    point: OutgoingMessage = object.__new__(IncomingMessage if serving else OutgoingMessage)
+    code.capture(point, function, capture_args)
+    point.kind = point.method = point.namespace = point.version = point.topic = point.exchange = None
+    point.server = point.system = point.request_id = None
+    if serving and isinstance(point, IncomingMessage):
+        point.endpoint = point.module = point.msg_id = None
+    return point
+
+
+def to_info(name: str, attributes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """OSProfiler's start and stop info of a message: the function, or the RPC method in its place."""
+    method = attributes.get("rpc.method") or attributes.get("messaging.oslo_messaging.event_type")
+    return code.to_info(str(method or name), attributes)

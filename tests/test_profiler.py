@@ -1,0 +1,430 @@
+"""profiler.py: osprofiler's API, without its defects."""
+
+import asyncio
+import contextvars
+import inspect
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from opentelemetry import context as context_api
+from opentelemetry import trace as api
+from opentelemetry.sdk.trace import TracerProvider as SdkProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind, StatusCode
+from osprofiler import profiler as theirs
+
+from otel_bridge import profiler, web
+from otel_bridge.wire import ids
+
+BASE, PARENT = "0af76519-16cd-43dd-8448-eb211c80319c", "11111111-2222-4333-8444-555555555555"
+
+pytestmark = pytest.mark.usefixtures("own_profiler")
+
+
+@pytest.fixture
+def traced():
+    """A traced unit of work, cleaned up after."""
+    yield profiler.init("key", BASE, PARENT)
+    profiler.clean()
+
+
+@pytest.mark.parametrize("name", profiler.__all__)
+def test_the_interface_is_osprofilers(name):
+    ours, upstream = getattr(profiler, name), getattr(theirs, name)
+    if isinstance(upstream, type):
+        ours, upstream = ours.__init__, upstream.__init__
+    assert list(inspect.signature(ours).parameters) == list(inspect.signature(upstream).parameters)
+
+
+def test_the_profilers_public_methods_are_osprofilers():
+    wanted = {name for name in vars(theirs._Profiler) if not name.startswith("_")}
+    assert wanted <= {name for name in vars(profiler._Profiler) if not name.startswith("_")}
+
+
+def test_without_init_nothing_happens(sink):
+    profiler.start("x")
+    profiler.stop()
+    with profiler.Trace("x"):
+        pass
+    assert profiler.get() is None
+    assert sink.spans == []
+
+
+def test_points_nest_below_the_given_parent(traced, sink):
+    profiler.start("one")
+    profiler.start("two")
+    profiler.stop()
+    profiler.stop()
+    two, one = sink.spans
+    assert one.context.trace_id == ids.trace_id(BASE)
+    assert one.parent.span_id == ids.span_id(PARENT)
+    assert two.parent.span_id == one.context.span_id
+    assert (one.name, two.name) == ("one", "two")
+
+
+def test_a_root_has_no_parent(sink):
+    profiler.init("key")
+    profiler.start("x")
+    profiler.stop()
+    profiler.clean()
+    assert sink.spans[0].parent is None
+
+
+@pytest.mark.parametrize("parent", [None, PARENT])
+def test_the_ids_are_those_that_osprofiler_would_give(parent):
+    ours = profiler.init("key", BASE, parent)
+    upstream = theirs._Profiler("key", BASE, parent)
+    assert ours.get_base_id() == upstream.get_base_id()
+    assert ours.get_id() == upstream.get_id()
+    assert ours.get_parent_id() == upstream.get_parent_id()
+    assert ours.hmac_key == upstream.hmac_key
+    assert ours.get_shorten_id(PARENT) == upstream.get_shorten_id(PARENT)
+    profiler.start("x")
+    upstream.start("x")
+    assert ours.get_parent_id() == (ids.point_id(ids.span_id(parent)) if parent else BASE)
+    assert uuid.UUID(ours.get_id())
+    profiler.stop()
+    assert ours.get_id() == parent or BASE
+    profiler.clean()
+
+
+def test_get_gives_the_current_profiler(traced):
+    profiler.start("x")
+    assert profiler.get().get_id() == traced.get_id() != PARENT
+    assert (profiler.get().hmac_key, profiler.get().get_base_id()) == ("key", BASE)
+    profiler.stop()
+
+
+def test_a_base_id_that_is_no_uuid_is_kept(sink):
+    assert profiler.init("key", "my trace").get_base_id() == "my trace"
+    profiler.start("x")
+    profiler.stop()
+    profiler.clean()
+    assert sink.spans[0].context.trace_id == ids.trace_id("my trace")
+
+
+def test_without_a_key_nothing_is_traced(sink):
+    assert profiler.init("").hmac_key is None
+    assert profiler.get() is None
+    profiler.start("x")
+    profiler.stop()
+    assert sink.spans == []
+
+
+def test_init_always_begins_anew(traced, sink):
+    profiler.start("left over")
+    other = str(uuid.uuid4())
+    profiler.init("key", other)
+    profiler.start("x")
+    profiler.stop()
+    assert sink.named("x").context.trace_id == ids.trace_id(other)
+
+
+def test_clean_leaves_nothing_and_ends_what_was_left_open(sink):
+    profiler.init("key", BASE)
+    profiler.start("a")
+    profiler.start("b")
+    profiler.clean()
+    assert context_api.get_current() == {}
+    assert {span.name: span.attributes[profiler.INCOMPLETE] for span in sink.spans} == {"a": True, "b": True}
+
+
+def test_a_stop_without_a_start_is_nothing(traced, sink):
+    profiler.stop()
+    profiler.stop({"etype": "x", "message": "y"})
+    assert sink.spans == []
+    assert profiler.get() is not None
+
+
+def test_a_stop_can_say_what_went_wrong(traced, sink):
+    profiler.start("x")
+    profiler.stop({"etype": "ValueError", "message": "no password='p4ss' here"})
+    (span,) = sink.spans
+    assert span.status.status_code is StatusCode.ERROR
+    assert span.attributes["error.type"] == "ValueError"
+    assert "p4ss" not in str(span.status.description) + str([dict(e.attributes) for e in span.events])
+
+
+def test_native_spans_nest_below_points_and_points_below_native_spans(traced, sink, provider):
+    tracer = provider.get_tracer("t")
+    profiler.start("point")
+    with tracer.start_as_current_span("native"):
+        profiler.start("inner")
+        profiler.stop()
+    profiler.stop()
+    assert sink.named("native").parent.span_id == sink.named("point").context.span_id
+    assert sink.named("inner").parent.span_id == sink.named("native").context.span_id
+
+
+def test_a_native_span_still_open_at_a_stop_stays_current(traced, sink, provider):
+    profiler.start("point")
+    span = provider.get_tracer("t").start_as_current_span("native")
+    span.__enter__()
+    profiler.stop()
+    assert api.get_current_span() is span
+    assert [s.name for s in sink.spans] == ["point"]
+    span.__exit__(None, None, None)
+
+
+def test_the_first_rpc_point_below_a_remote_parent_serves_and_the_next_calls(traced, sink):
+    profiler.start("rpc")
+    profiler.start("rpc")
+    profiler.stop()
+    profiler.stop()
+    assert [span.kind for span in sink.spans] == [SpanKind.CLIENT, SpanKind.SERVER]
+
+
+def test_with_trace_an_exception_is_recorded_and_goes_on(traced, sink):
+    with pytest.raises(ValueError, match="no"), profiler.Trace("x"):
+        raise ValueError("no")
+    assert sink.spans[0].status.description == "ValueError: no"
+
+
+def test_with_trace_ends_its_own_point_whatever_was_left_open_inside(traced, sink):
+    with profiler.Trace("outer"):
+        profiler.start("abandoned")
+    profiler.start("next")
+    profiler.stop()
+    assert sink.named("abandoned").attributes[profiler.INCOMPLETE] is True
+    assert sink.named("next").parent.span_id == ids.span_id(PARENT)
+
+
+def test_one_trace_object_serves_many_threads(sink):
+    shared = profiler.Trace("shared")
+
+    def work(number):
+        base = str(uuid.UUID(int=number + 1))
+        profiler.init("key", base)
+        for _ in range(50):
+            with shared, profiler.Trace("inner"):
+                pass
+        profiler.clean()
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    by_id = {span.context.span_id: span for span in sink.spans}
+    for span in sink.spans:
+        if span.name == "inner":
+            assert by_id[span.parent.span_id].context.trace_id == span.context.trace_id
+    assert len(sink.spans) == 800
+
+
+def test_a_decorated_function_is_a_point_named_after_it(traced, sink):
+    @profiler.trace("driver", info={"any": "values"})
+    def work(value):
+        return value * 2
+
+    assert work(4) == 8
+    (span,) = sink.spans
+    assert span.attributes["code.function.name"].endswith("work")
+    assert span.attributes["osprofiler.name"] == "driver"
+    assert span.kind is SpanKind.INTERNAL
+
+
+def test_arguments_and_results_are_not_recorded(traced, sink):
+    @profiler.trace("driver", hide_result=False)
+    def work(password, **kwargs):
+        return "r3sult"
+
+    work("s3cret", token="t0ken")
+    text = str(dict(sink.spans[0].attributes))
+    assert not [value for value in ("s3cret", "t0ken", "r3sult") if value in text]
+
+
+def test_an_argument_whose_str_fails_or_is_dear_is_not_even_looked_at(traced):
+    class Hostile:
+        def __str__(self):
+            raise AssertionError
+
+        __repr__ = __str__
+
+    profiler.trace("x")(lambda value: None)(Hostile())
+
+
+def test_calls_of_one_function_share_nothing(sink):
+    barrier = threading.Barrier(2)
+
+    @profiler.trace("x")
+    def work(number):
+        barrier.wait(10)
+        return api.get_current_span()
+
+    def unit(number):
+        profiler.init("key", str(uuid.UUID(int=number + 1)))
+        span = work(number)
+        profiler.clean()
+        return span.context.trace_id
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(unit, range(2))) == [1, 2]
+
+
+def test_an_exception_of_a_decorated_function_is_recorded_and_goes_on(traced, sink):
+    @profiler.trace("x")
+    def work():
+        raise KeyError("k")
+
+    with pytest.raises(KeyError):
+        work()
+    assert sink.spans[0].attributes["error.type"] == "KeyError"
+
+
+def test_a_coroutine_function_is_covered_while_it_awaits(sink):
+    @profiler.trace("x")
+    async def work():
+        await asyncio.sleep(0)
+        return api.get_current_span()
+
+    async def main():
+        profiler.init("key", BASE)
+        return await work()
+
+    assert asyncio.run(main()) is sink.spans[0]
+
+
+def test_a_function_may_be_traced_twice_unless_that_is_declined():
+    once = profiler.trace("x")(lambda: None)
+    profiler.trace("x")(once)
+    with pytest.raises(ValueError, match="already been traced"):
+        profiler.trace("x", allow_multiple_trace=False)(once)
+
+
+def traced_methods(cls):
+    return {
+        name for name in dir(cls) if not name.startswith("__") and hasattr(getattr(cls, name), "__wrapped__")
+    }
+
+
+def example():
+    class Example:
+        def public(self):
+            return "public"
+
+        def _private(self):
+            pass
+
+        def __dunder(self):
+            pass
+
+        @staticmethod
+        def static():
+            return "static"
+
+        @classmethod
+        def klass(cls):
+            return cls
+
+    return Example
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{}, {"trace_private": True}, {"trace_class_methods": True}, {"trace_static_methods": True}],
+)
+def test_trace_cls_chooses_the_methods_that_osprofiler_chooses(arguments):
+    ours = profiler.trace_cls("x", **arguments)(example())
+    upstream = theirs.trace_cls("x", **arguments)(example())
+    assert traced_methods(ours) == traced_methods(upstream)
+    assert (ours().public(), ours().static()) == ("public", "static")
+
+
+def test_trace_cls_works_on_an_instance(traced, sink):
+    driver = example()()
+    profiler.trace_cls("driver")(driver)
+    assert driver.public() == "public"
+    assert sink.spans[0].attributes["code.function.name"].endswith("Example.public")
+
+
+def test_trace_cls_that_declines_multiple_tracing_changes_nothing():
+    cls = profiler.trace_cls("x")(example())
+    before = cls.public
+    with pytest.raises(ValueError, match="public"):
+        profiler.trace_cls("x", allow_multiple_trace=False)(cls)
+    assert cls.public is before
+
+
+def test_traced_meta_traces_each_class_below(traced, sink):
+    class Manager(metaclass=profiler.TracedMeta):
+        __trace_args__ = {"name": "rpc", "info": None, "hide_args": True, "trace_private": False}
+
+        def first(self):
+            return 1
+
+        def _second(self):
+            return 2
+
+    class Child(Manager):
+        def third(self):
+            return 3
+
+    child = Child()
+    assert (child.first(), child._second(), child.third()) == (1, 2, 3)
+    assert len(sink.spans) == 2
+
+
+def test_traced_meta_wants_a_name():
+    with pytest.raises(TypeError, match="__trace_args__"):
+        profiler.TracedMeta("X", (), {})
+
+
+def test_a_pooled_thread_keeps_nothing_of_a_unit_that_ran_in_a_context_of_its_own(sink):
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(contextvars.copy_context().run, profiler.init, "key", BASE).result()
+        assert pool.submit(profiler.get).result() is None
+
+
+def test_requests_made_below_a_point_name_it_as_parent(traced, sink):
+    profiler.start("x")
+    headers = web.get_trace_id_headers()
+    profiler.stop()
+    from osprofiler import _utils
+
+    found = _utils.signed_unpack(headers["X-Trace-Info"], headers["X-Trace-HMAC"], ["key"])
+    assert found["base_id"] == BASE
+    assert ids.span_id(found["parent_id"]) == sink.spans[0].context.span_id
+
+
+def test_requests_made_before_any_point_go_on_with_what_init_was_told(traced):
+    from osprofiler import _utils
+
+    headers = web.get_trace_id_headers()
+    found = _utils.signed_unpack(headers["X-Trace-Info"], headers["X-Trace-HMAC"], ["key"])
+    assert ids.span_id(found["parent_id"]) == ids.span_id(PARENT)
+
+
+@pytest.mark.parametrize(
+    "info", [None, True, 5, "x", [], {"a": object()}, {"function": None}, {"db": 1}, {5: 6}]
+)
+def test_no_info_raises(traced, sink, info):
+    for name in ("x", "db", "rpc", "wsgi", "http"):
+        profiler.start(name, info)
+        profiler.stop(info)
+    assert len(sink.spans) == 5
+    assert all(span.name for span in sink.spans)
+
+
+def test_it_runs_on_the_sdks_provider_too():
+    memory = InMemorySpanExporter()
+    sdk = SdkProvider(shutdown_on_exit=False)
+    sdk.add_span_processor(SimpleSpanProcessor(memory))
+    profiler.use(sdk)
+    profiler.init("key", BASE, PARENT)
+    profiler.start("one")
+    with profiler.Trace("two"):
+        pass
+    profiler.stop({"etype": "ValueError", "message": "no"})
+    profiler.clean()
+    two, one = memory.get_finished_spans()
+    assert (one.context.trace_id, one.parent.span_id) == (ids.trace_id(BASE), ids.span_id(PARENT))
+    assert two.parent.span_id == one.context.span_id
+    assert one.status.status_code is StatusCode.ERROR
+
+
+def test_the_key_does_not_show(traced):
+    assert "'key'" not in repr(traced) + repr(context_api.get_current())

@@ -1,0 +1,279 @@
+"""runtime.py: the process's own pipeline, from configuration to shutdown."""
+
+import gzip
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from opentelemetry import trace as api
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from oslo_config import cfg
+
+import otel_bridge
+from otel_bridge import gate, opts, runtime, web
+from otel_bridge.wire import signing
+from otel_bridge.wire.signing import Key
+
+BASE = "0af76519-16cd-43dd-8448-eb211c80319c"
+
+
+class Receiver(ThreadingHTTPServer):
+    """An OTLP endpoint that keeps what it receives."""
+
+    def __init__(self):
+        self.requests = []
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if self.headers.get("Content-Encoding") == "gzip":
+                    body = gzip.decompress(body)
+                receiver.requests.append((self.path, ExportTraceServiceRequest.FromString(body)))
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *args):
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.daemon_threads = True
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def spans(self):
+        return [
+            (span.name, {a.key: a.value for a in group.resource.attributes})
+            for _path, request in self.requests
+            for group in request.resource_spans
+            for scope in group.scope_spans
+            for span in scope.spans
+        ]
+
+
+@pytest.fixture
+def receiver():
+    server = Receiver()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch):
+    for name in list(os.environ):
+        if name.startswith("OTEL_"):
+            monkeypatch.delenv(name)
+    yield
+    otel_bridge.shutdown()
+
+
+def conf_with(**options):
+    conf = cfg.ConfigOpts()
+    opts.register_opts(conf)
+    conf([], project="test", default_config_files=[])
+    conf.set_override("enabled", True, "profiler")
+    conf.set_override("hmac_keys", "key", "profiler")
+    conf.set_override("flush_on_sigterm", False, "otel_bridge")
+    conf.set_override("instrument", [], "otel_bridge")
+    for name, value in options.items():
+        conf.set_override(name, value, "otel_bridge")
+    return conf
+
+
+def serve_signed(app=None):
+    """One signed request through the middleware as paste builds it, on the process's own pipeline."""
+
+    def hello(environ, start_response):
+        start_response("200 OK", [])
+        return [b"ok"]
+
+    info, mac = signing.pack(BASE, BASE, Key("key"))
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "HTTP_X_TRACE_INFO": info, "HTTP_X_TRACE_HMAC": mac}
+    web.WsgiMiddleware.factory({})(app or hello)(environ, lambda *args: None)
+
+
+def test_a_signed_request_arrives_with_the_services_resource(receiver):
+    handle = otel_bridge.setup(
+        conf_with(endpoint=receiver.url), project="nova", service="compute", host="cmp1"
+    )
+    serve_signed()
+    assert handle.tracer_provider.force_flush()
+    ((name, resource),) = receiver.spans()
+    assert name == "GET /"
+    assert resource["service.name"].string_value == "nova-compute"
+    assert resource["host.name"].string_value == "cmp1"
+    assert resource["process.pid"].int_value == os.getpid()
+    assert otel_bridge.stats() == runtime.Stats(
+        made=1, exported=1, waiting=0, dropped={}, unverified=gate.refused.value()
+    )
+
+
+def test_a_second_setup_changes_nothing(receiver):
+    first = otel_bridge.setup(conf_with(endpoint=receiver.url))
+    assert otel_bridge.setup(conf_with(endpoint="http://127.0.0.1:1")) is first
+
+
+def test_a_provider_taken_before_setup_follows_it(receiver):
+    early = otel_bridge.get_tracer_provider()
+    otel_bridge.setup(conf_with(endpoint=receiver.url))
+    assert otel_bridge.get_tracer_provider() is early
+    serve_signed()
+    early.force_flush()
+    assert len(receiver.spans()) == 1
+
+
+def test_the_environment_alone_will_do(receiver, monkeypatch):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url)
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "mine")
+    monkeypatch.setenv("OTEL_BRIDGE_HMAC_KEYS", "key")
+    provider = otel_bridge.get_tracer_provider()
+    gate.enable(signing.KeyRing.parse("key"))
+    serve_signed()
+    provider.force_flush()
+    ((_name, resource),) = receiver.spans()
+    assert resource["service.name"].string_value == "mine"
+
+
+def test_opentelemetrys_globals_are_left_alone(receiver):
+    before = api._TRACER_PROVIDER
+    otel_bridge.setup(conf_with(endpoint=receiver.url))
+    assert api._TRACER_PROVIDER is before
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("endpoint", "ftp://x"),
+        ("endpoint", "http://"),
+        ("certificate", "/nowhere/ca.pem"),
+        ("certificate", __file__),
+    ],
+)
+def test_a_bad_option_is_named_at_start_and_the_service_runs_untraced(caplog, option, value):
+    otel_bridge.setup(conf_with(**{"endpoint": "https://127.0.0.1:9", option: value}))
+    assert any(f"[otel_bridge] {option}" in record.getMessage() for record in caplog.records)
+    serve_signed()
+    assert otel_bridge.stats().made == 0
+
+
+def test_enabled_without_a_key_is_said_and_untraced(caplog):
+    conf = conf_with(endpoint="http://127.0.0.1:9")
+    conf.set_override("hmac_keys", "", "profiler")
+    otel_bridge.setup(conf)
+    assert any("[profiler] hmac_keys" in record.getMessage() for record in caplog.records)
+    serve_signed()
+    assert otel_bridge.stats().made == 0
+
+
+def test_disabled_means_untraced(receiver):
+    conf = conf_with(endpoint=receiver.url)
+    conf.set_override("enabled", False, "profiler")
+    otel_bridge.setup(conf)
+    serve_signed()
+    assert otel_bridge.stats().made == 0
+
+
+def test_a_collector_that_is_down_costs_spans_that_are_counted(caplog):
+    handle = otel_bridge.setup(conf_with(endpoint="http://127.0.0.1:9", timeout=0.2))
+    serve_signed()
+    handle.tracer_provider.force_flush()
+    stats = otel_bridge.stats()
+    assert (stats.made, stats.exported, dict(stats.dropped)) == (1, 0, {"unreachable": 1})
+    serve_signed()
+    assert any("127.0.0.1:9" in record.getMessage() for record in caplog.records)
+
+
+def test_after_shutdown_nothing_is_traced_and_setup_may_begin_anew(receiver):
+    otel_bridge.setup(conf_with(endpoint=receiver.url))
+    otel_bridge.shutdown()
+    assert otel_bridge.stats().made == 0
+    otel_bridge.setup(conf_with(endpoint=receiver.url))
+    serve_signed()
+    otel_bridge.get_tracer_provider().force_flush()
+    assert len(receiver.spans()) == 1
+
+
+PROGRAM = """
+import os, signal, sys, time
+import otel_bridge
+from otel_bridge import web
+from otel_bridge.wire import signing
+from otel_bridge.wire.signing import Key
+otel_bridge.setup(project="p", service="s")
+def serve():
+    base_id = "0af76519-16cd-43dd-8448-eb211c80319c"
+    info, mac = signing.pack(base_id, base_id, Key("key"))
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "HTTP_X_TRACE_INFO": info, "HTTP_X_TRACE_HMAC": mac}
+    def hello(environ, start_response):
+        start_response("200 OK", [])
+        return [b"ok"]
+    web.WsgiMiddleware(hello)(environ, lambda *args: None)
+"""
+
+
+def run(receiver, program):
+    environ = {
+        **os.environ,
+        "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url,
+        "OTEL_BSP_SCHEDULE_DELAY": "60000",
+        "OTEL_BRIDGE_HMAC_KEYS": "key",
+        "PYTHONWARNINGS": "ignore",
+    }
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(PROGRAM) + program],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize(
+    ("program", "code", "spans"),
+    [
+        ("serve()", 0, 1),
+        ("serve(); os.kill(os.getpid(), signal.SIGTERM); time.sleep(30)", -15, 1),
+        (
+            "signal.signal(signal.SIGTERM, lambda *a: sys.exit(7))\nserve()\n"
+            "os.kill(os.getpid(), 15); time.sleep(30)",
+            7,
+            1,
+        ),
+        ("serve()\nif os.fork() == 0: serve()\nelse: os.wait()", 0, 2),
+        ("if os.fork() == 0: serve()\nelse: os.wait(); serve()", 0, 2),
+    ],
+    ids=["exit", "SIGTERM", "SIGTERM with a handler", "fork after a span", "fork before a span"],
+)
+def test_no_span_is_lost_at_exit(receiver, program, code, spans):
+    done = run(receiver, program)
+    assert (done.returncode, done.stderr) == (code, "")
+    assert len(receiver.spans()) == spans
+
+
+def test_each_forked_process_is_an_instance_of_its_own(receiver):
+    run(receiver, "serve()\nif os.fork() == 0: serve()\nelse: os.wait()")
+    instances = {resource["service.instance.id"].string_value for _name, resource in receiver.spans()}
+    pids = {resource["process.pid"].int_value for _name, resource in receiver.spans()}
+    assert (len(instances), len(pids)) == (2, 2)
+
+
+def test_the_import_is_light_and_brings_no_optional_dependency():
+    program = (
+        "import sys, otel_bridge\n"
+        "assert not any(name.startswith('opentelemetry') for name in sys.modules), 'heavy'\n"
+        "import otel_bridge.web, otel_bridge.profiler, otel_bridge.runtime\n"
+        "for name in ('osprofiler', 'oslo_messaging', 'sqlalchemy', 'grpc', 'webob', 'google.protobuf'):\n"
+        "    assert name not in sys.modules, name\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

@@ -1,0 +1,477 @@
+"""web.py: the gate as WSGI middleware."""
+
+import gc
+import io
+import threading
+from wsgiref.util import FileWrapper, setup_testing_defaults
+from wsgiref.validate import validator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry import context as context_api
+from opentelemetry import trace as api
+from opentelemetry.sdk.trace import TracerProvider as SdkProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind, StatusCode
+from osprofiler import _utils as upstream
+
+from otel_bridge import gate, profiler, web
+from otel_bridge.wire import ids, signing
+from otel_bridge.wire.signing import Key, KeyRing
+
+BASE, PARENT = "0af76519-16cd-43dd-8448-eb211c80319c", "11111111-2222-4333-8444-555555555555"
+
+
+def request(path="/v2.1/servers", method="GET", key="key", parent=PARENT, **extra):
+    """The environ of a request, signed unless ``key`` is None."""
+    environ = {"PATH_INFO": path, "SCRIPT_NAME": "", "REQUEST_METHOD": method, "QUERY_STRING": "", **extra}
+    setup_testing_defaults(environ)
+    if key is not None:
+        info, mac = signing.pack(BASE, parent, Key(key))
+        environ.update(HTTP_X_TRACE_INFO=info, HTTP_X_TRACE_HMAC=mac)
+    return environ
+
+
+class Response:
+    def __init__(self, app, environ):
+        self.status = None
+        self.written = []
+        self.body = app(environ, self.start)
+
+    def start(self, status, headers, exc_info=None):
+        self.status = status
+        return self.written.append
+
+    def read(self):
+        try:
+            return b"".join(self.written) + b"".join(self.body)
+        finally:
+            if hasattr(self.body, "close"):
+                self.body.close()
+
+
+def hello(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"hello"]
+
+
+@pytest.fixture
+def gated(provider):
+    def make(app, **arguments):
+        return web.WsgiMiddleware(
+            app, **{"hmac_keys": "key", "enabled": True, "tracer_provider": provider, **arguments}
+        )
+
+    return make
+
+
+def test_a_signed_request_is_a_server_span_below_its_parent(gated, sink):
+    assert Response(gated(hello), request()).read() == b"hello"
+    (span,) = sink.spans
+    assert (span.name, span.kind) == ("GET /v2.1/servers", SpanKind.SERVER)
+    assert span.context.trace_id == ids.trace_id(BASE)
+    assert (span.parent.span_id, span.parent.is_remote) == (ids.span_id(PARENT), True)
+    assert span.attributes["http.response.status_code"] == 200
+    assert span.attributes["url.path"] == "/v2.1/servers"
+
+
+UNTRACED = {
+    "no header": request(key=None),
+    "wrong key": request(key="other"),
+    "no signature": {k: v for k, v in request().items() if k != "HTTP_X_TRACE_HMAC"},
+    "repeated header": {**request(), "HTTP_X_TRACE_HMAC": ",".join([request()["HTTP_X_TRACE_HMAC"]] * 2)},
+    "repeated info": {**request(), "HTTP_X_TRACE_INFO": ",".join([request()["HTTP_X_TRACE_INFO"]] * 2)},
+    "oversized": {**request(), "HTTP_X_TRACE_INFO": "x" * 100000},
+    "not ASCII": {**request(), "HTTP_X_TRACE_INFO": "\xe9" * 100},
+    "traceparent only": request(key=None, HTTP_TRACEPARENT=f"00-{ids.trace_id(BASE):032x}-{1:016x}-01"),
+}
+
+
+@pytest.mark.parametrize("environ", UNTRACED.values(), ids=UNTRACED)
+def test_any_other_request_is_served_untraced(gated, sink, environ):
+    seen = []
+
+    def app(environ, start_response):
+        seen.append(dict(context_api.get_current()))
+        return hello(environ, start_response)
+
+    assert Response(gated(app), dict(environ)).read() == b"hello"
+    assert (sink.spans, seen) == ([], [{}])
+
+
+def test_a_refused_request_is_told_nothing_and_the_operator_no_secret(gated, caplog, monkeypatch):
+    from otel_bridge import log
+
+    monkeypatch.setattr(log, "_last", {})
+    before = gate.refused.value()
+    for _ in range(3):
+        response = Response(gated(hello, hmac_keys="top-secret"), request(key="guess"))
+        assert (response.status, response.read()) == ("200 OK", b"hello")
+    assert gate.refused.value() == before + 3
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert "hmac_keys" in line
+    assert "top-secret" not in line
+    assert "guess" not in line
+    assert request(key="guess")["HTTP_X_TRACE_HMAC"] not in line
+
+
+@given(st.text(max_size=200), st.text(max_size=80))
+def test_no_header_raises(info, mac):
+    app = web.WsgiMiddleware(hello, hmac_keys="key", enabled=True, tracer_provider=api.NoOpTracerProvider())
+    environ = {**request(key=None), "HTTP_X_TRACE_INFO": info, "HTTP_X_TRACE_HMAC": mac}
+    assert Response(app, environ).read() == b"hello"
+
+
+def test_a_closed_gate_hands_over_the_very_same_objects(gated):
+    environ, start = request(key=None), object()
+    seen = []
+    gated(lambda *args: seen.extend(args) or [])(environ, start)
+    assert seen[0] is environ
+    assert seen[1] is start
+
+
+@pytest.mark.parametrize(
+    ("enabled", "traced"),
+    [(True, 1), (False, 0), ("yes", 1), ("True", 1), ("on", 1), ("no", 0), ("false", 0), ("0", 0), ("", 0)],
+)
+def test_the_switch_of_the_paste_file(gated, sink, enabled, traced):
+    Response(gated(hello, enabled=enabled), request()).read()
+    assert len(sink.spans) == traced
+
+
+def test_without_keys_nothing_is_traced(gated, sink):
+    Response(gated(hello, hmac_keys=None), request()).read()
+    Response(gated(hello, hmac_keys=" , "), request()).read()
+    assert sink.spans == []
+
+
+def test_enable_and_disable_decide_for_the_process(gated, sink):
+    app = gated(hello, hmac_keys="own", enabled=False)
+    web.enable("key,other")
+    Response(app, request()).read()
+    assert len(sink.spans) == 1
+    web.disable()
+    Response(app, request()).read()
+    assert len(sink.spans) == 1
+
+
+def test_the_factory_is_one_of_paste_deploys(sink, provider):
+    filter_ = web.WsgiMiddleware.factory({"here": "x"}, hmac_keys="key", enabled="yes", unknown="x")
+    app = filter_(hello)
+    app._provider = provider
+    Response(app, request()).read()
+    assert len(sink.spans) == 1
+
+
+def test_its_interface_is_osprofilers():
+    import inspect
+
+    from osprofiler import web as theirs
+
+    wanted = list(inspect.signature(theirs.WsgiMiddleware.__init__).parameters)
+    ours = list(inspect.signature(web.WsgiMiddleware.__init__).parameters)
+    assert [name for name in ours if name in wanted] == wanted
+    assert (web.X_TRACE_INFO, web.X_TRACE_HMAC) == (theirs.X_TRACE_INFO, theirs.X_TRACE_HMAC)
+
+
+def test_several_keys_and_the_one_that_verified_signs_on(gated):
+    headers = {}
+
+    def app(environ, start_response):
+        headers.update(web.get_trace_id_headers())
+        return hello(environ, start_response)
+
+    Response(gated(app, hmac_keys="a,key"), request()).read()
+    found = upstream.signed_unpack(headers["X-Trace-Info"], headers["X-Trace-HMAC"], ["key"])
+    assert found["base_id"] == BASE
+
+
+def test_the_span_is_current_in_the_application_and_not_after(gated, sink):
+    seen = []
+
+    def app(environ, start_response):
+        seen.append(api.get_current_span())
+        return hello(environ, start_response)
+
+    Response(gated(app), request()).read()
+    assert seen == sink.spans
+    assert context_api.get_current() == {}
+
+
+def test_a_generator_body_is_inside_the_span(gated, sink):
+    seen = []
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        seen.append(api.get_current_span())
+        yield b"a"
+        seen.append(api.get_current_span())
+        yield b"b"
+
+    response = Response(gated(app), request())
+    assert sink.spans == []
+    assert response.read() == b"ab"
+    assert seen == [sink.spans[0]] * 2
+    assert sink.spans[0].attributes["http.response.status_code"] == 200
+
+
+def test_between_two_chunks_nothing_is_attached(gated):
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        yield b"a"
+        yield b"b"
+
+    for _chunk in Response(gated(app), request()).body:
+        assert context_api.get_current() == {}
+
+
+def test_a_body_closed_without_being_iterated_ends_the_span_and_is_closed(gated, sink):
+    closed = []
+
+    class Body:
+        def __iter__(self):
+            return iter([b"x"])
+
+        def close(self):
+            closed.append(api.get_current_span())
+
+    def app(environ, start_response):
+        start_response("204 No Content", [])
+        return Body()
+
+    Response(gated(app), request()).body.close()
+    assert closed == sink.spans
+    assert len(sink.spans) == 1
+
+
+def test_a_body_that_is_never_closed_still_ends_the_span(gated, sink):
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        yield b"x"
+
+    response = Response(gated(app), request())
+    next(iter(response.body))
+    del response
+    gc.collect()
+    assert len(sink.spans) == 1
+
+
+def test_write_is_inside_the_span(gated, sink):
+    def app(environ, start_response):
+        write = start_response("200 OK", [])
+        write(b"written ")
+        assert api.get_current_span().is_recording()
+        return [b"returned"]
+
+    assert Response(gated(app), request()).read() == b"written returned"
+    assert sink.spans[0].attributes["http.response.status_code"] == 200
+
+
+def test_head_has_a_span_like_any_other(gated, sink):
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return []
+
+    Response(gated(app), request(method="HEAD")).read()
+    assert sink.spans[0].attributes["http.request.method"] == "HEAD"
+
+
+def test_an_exception_of_the_application_goes_on_and_is_recorded(gated, sink):
+    def app(environ, start_response):
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        Response(gated(app), request())
+    (span,) = sink.spans
+    assert span.status.status_code is StatusCode.ERROR
+    assert span.attributes["error.type"] == "ValueError"
+    assert context_api.get_current() == {}
+
+
+def test_an_exception_in_the_body_goes_on_and_is_recorded(gated, sink):
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        yield b"x"
+        raise ValueError("late")
+
+    with pytest.raises(ValueError, match="late"):
+        Response(gated(app), request()).read()
+    assert sink.spans[0].status.description == "ValueError: late"
+    assert context_api.get_current() == {}
+
+
+def test_an_exception_while_closing_goes_on_and_the_span_ends(gated, sink):
+    class Body:
+        def __iter__(self):
+            return iter([])
+
+        def close(self):
+            raise OSError("close")
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return Body()
+
+    with pytest.raises(OSError, match="close"):
+        Response(gated(app), request()).read()
+    assert len(sink.spans) == 1
+
+
+def test_an_error_reported_by_exc_info_is_recorded(gated, sink):
+    def app(environ, start_response):
+        try:
+            raise KeyError("k")
+        except KeyError:
+            import sys
+
+            start_response("500 Oops", [], sys.exc_info())
+        return [b"sorry"]
+
+    Response(gated(app), request()).read()
+    assert sink.spans[0].attributes["error.type"] == "KeyError"
+    assert sink.spans[0].attributes["http.response.status_code"] == 500
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [("200 OK", False), ("404 Not Found", False), ("503 Busy", True)]
+)
+def test_a_server_error_is_an_error_of_the_server_and_a_client_error_not(gated, sink, status, error):
+    def app(environ, start_response):
+        start_response(status, [])
+        return []
+
+    Response(gated(app), request()).read()
+    (span,) = sink.spans
+    span._render()
+    assert (span.status.status_code is StatusCode.ERROR) == error
+    assert span.attributes.get("error.type") == (status[:3] if error else None)
+
+
+def test_the_route_comes_from_the_routes_package(gated, sink):
+    import routes
+    from routes.middleware import RoutesMiddleware
+
+    mapper = routes.Mapper()
+    mapper.connect("/servers/{id}", controller="servers", action="show")
+    Response(gated(RoutesMiddleware(hello, mapper)), request("/servers/7b1f", SCRIPT_NAME="/v2.1")).read()
+    assert sink.spans[0].attributes["http.route"] == "/v2.1/servers/{id}"
+    assert sink.spans[0].name == "GET /v2.1/servers/{id}"
+
+
+def test_the_route_comes_from_flask(gated, sink):
+    import flask
+
+    app = flask.Flask("t")
+    app.add_url_rule("/things/<int:number>", view_func=lambda number: "ok")
+    Response(gated(app), request("/things/5")).read()
+    assert sink.spans[0].attributes["http.route"] == "/things/<int:number>"
+
+
+def test_without_a_router_there_is_no_route(gated, sink):
+    Response(gated(hello), request("/servers/1234")).read()
+    assert "http.route" not in sink.spans[0].attributes
+    assert sink.spans[0].name == "GET /servers/{id}"
+
+
+def test_request_ids_are_taken_from_the_environ(gated, sink):
+    def app(environ, start_response):
+        environ["openstack.request_id"] = "req-1"
+        return hello(environ, start_response)
+
+    Response(gated(app), request(HTTP_X_OPENSTACK_REQUEST_ID="req-0", HTTP_X_PROJECT_ID="p")).read()
+    shown = sink.spans[0].attributes
+    assert shown["openstack.request_id"] == "req-1"
+    assert shown["openstack.global_request_id"] == "req-0"
+    assert shown["openstack.project_id"] == "p"
+
+
+def test_a_traceparent_of_the_signed_trace_refines_the_parent(gated, sink):
+    header = f"00-{ids.trace_id(BASE):032x}-00000000000000aa-01"
+    Response(gated(hello), request(HTTP_TRACEPARENT=header)).read()
+    assert sink.spans[0].parent.span_id == 0xAA
+
+
+def test_a_second_filter_in_the_pipeline_adds_nothing(gated, sink):
+    Response(gated(gated(hello)), request()).read()
+    assert len(sink.spans) == 1
+
+
+def test_a_file_is_handed_to_the_server_as_it_is(gated, sink):
+    file = FileWrapper(io.BytesIO(b"x"))
+    file.read = None
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return file
+
+    environ = request(**{"wsgi.file_wrapper": FileWrapper})
+    assert gated(app)(environ, lambda *args: None) is file
+    assert len(sink.spans) == 1
+
+
+def test_a_point_without_a_stop_ends_with_the_request(gated, sink, own_profiler):
+    def app(environ, start_response):
+        profiler.start("abandoned")
+        return hello(environ, start_response)
+
+    Response(gated(app), request()).read()
+    assert sink.named("abandoned").attributes[profiler.INCOMPLETE] is True
+    assert context_api.get_current() == {}
+
+
+def test_keep_alive_threads_keep_nothing(gated, sink):
+    def work():
+        for _ in range(20):
+            Response(gated(hello), request()).read()
+            assert context_api.get_current() == {}
+            Response(gated(hello), request(key=None)).read()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(sink.spans) == 80
+
+
+@pytest.mark.parametrize("key", ["key", None])
+def test_it_keeps_to_the_letter_of_wsgi(gated, key):
+    def app(environ, start_response):
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return iter([b"a", b"b"])
+
+    environ = request(key=key)
+    assert Response(validator(gated(validator(app))), environ).read() == b"ab"
+
+
+def test_it_runs_on_the_sdks_provider_too():
+    memory = InMemorySpanExporter()
+    sdk = SdkProvider(shutdown_on_exit=False)
+    sdk.add_span_processor(SimpleSpanProcessor(memory))
+    seen = []
+
+    def app(environ, start_response):
+        seen.append(api.get_current_span().get_span_context())
+        start_response("503 Busy", [])
+        return []
+
+    Response(web.WsgiMiddleware(app, "key", True, tracer_provider=sdk), request()).read()
+    (span,) = memory.get_finished_spans()
+    assert seen == [span.context]
+    assert (span.name, span.parent.span_id, span.context.trace_id) == (
+        "GET /v2.1/servers",
+        ids.span_id(PARENT),
+        ids.trace_id(BASE),
+    )
+    assert span.status.status_code is StatusCode.ERROR
+
+
+def test_no_trace_no_headers():
+    assert web.get_trace_id_headers() == {}
+
+
+def test_the_keys_do_not_show():
+    app = web.WsgiMiddleware(hello, hmac_keys="top-secret", enabled=True)
+    assert "top-secret" not in repr(app) + repr(vars(app)) + repr(KeyRing.parse("top-secret"))
