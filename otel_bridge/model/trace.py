@@ -20,18 +20,22 @@ STATUS_ERROR = 2
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
+def _nothing() -> Mapping[str, Any]:
+    return _NOTHING
+
+
 @dataclass(frozen=True, slots=True)
 class SpanEvent:
     name: str
     time_ns: int
-    attributes: Mapping[str, Any] = _NOTHING
+    attributes: Mapping[str, Any] = field(default_factory=_nothing)
 
 
 @dataclass(frozen=True, slots=True)
 class SpanLink:
     trace_id: int
     span_id: int
-    attributes: Mapping[str, Any] = _NOTHING
+    attributes: Mapping[str, Any] = field(default_factory=_nothing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +53,8 @@ class SpanRecord:
     end_ns: int
     status: int = STATUS_UNSET
     status_message: str = ""
-    attributes: Mapping[str, Any] = _NOTHING
-    resource: Mapping[str, Any] = _NOTHING
+    attributes: Mapping[str, Any] = field(default_factory=_nothing)
+    resource: Mapping[str, Any] = field(default_factory=_nothing)
     scope: str = ""
     events: tuple[SpanEvent, ...] = ()
     links: tuple[SpanLink, ...] = ()

@@ -1,0 +1,80 @@
+"""``otel-bridge``: finds the command and runs it.
+
+A command is a module with two functions: ``add_parser(subparsers)`` declares its options and
+``run(args) -> int`` does the work and returns the exit code. Whatever makes that impossible it raises as
+:class:`~otel_bridge.cli.errors.CommandError`, which becomes one line on standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from otel_bridge.cli import demo, serve, sign, trace
+from otel_bridge.cli.errors import BROKEN_PIPE, INTERRUPTED, CommandError
+from otel_bridge.cli.output import complain
+from otel_bridge.version import __version__
+
+#: By the name that stands on the command line.
+COMMANDS: Final = {"serve": serve, "sign": sign, "trace": trace, "demo": demo}
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="otel-bridge",
+        description="OSProfiler traces as OpenTelemetry spans: sign requests, store spans, show traces.",
+        epilog="exit codes: 0 found, 1 not found or not possible, 2 wrong usage",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"otel-bridge {__version__}")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for module in COMMANDS.values():
+        module.add_parser(subparsers)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: the arguments after the program's name; those of the process when None.
+
+    Returns:
+        The exit code: 0 done or found, 1 not found or not possible, 2 wrong usage, 130 interrupted,
+        141 nobody read the output any more.
+    """
+    try:
+        code = _run(argv)
+        sys.stdout.flush()  # here, where a failure can still be told
+        return code
+    except BrokenPipeError:
+        _discard_output()
+        return BROKEN_PIPE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    try:
+        args = build_parser().parse_args(argv)
+        code: int = COMMANDS[args.command].run(args)
+        return code
+    except CommandError as error:
+        complain(*str(error).splitlines())
+        return error.exit_code
+    except SystemExit as error:  # argparse: --help, --version, or its own line about wrong usage
+        return error.code if isinstance(error.code, int) else 0
+
+
+def _discard_output() -> None:
+    """Keep the interpreter from failing once more when it flushes standard output at its end."""
+    try:
+        descriptor = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(descriptor, sys.stdout.fileno())
+        os.close(descriptor)
+    except (OSError, ValueError):  # standard output is no real file
+        return

@@ -1,0 +1,136 @@
+"""``otel-bridge serve``: the embedded backend, in the foreground."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import signal
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from otel_bridge.cli import defaults
+from otel_bridge.cli.errors import FOUND, CommandError, UsageError
+from otel_bridge.cli.output import Output, complain
+
+if TYPE_CHECKING:
+    from otel_bridge.collector import Server
+
+_ENDING = (signal.SIGINT, signal.SIGTERM)
+
+
+def add_parser(subparsers: Any) -> None:
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "serve",
+        help="receive, store and show traces",
+        description="Takes spans by OTLP over HTTP, keeps them in SQLite and shows them in the browser.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--host",
+        default=defaults.HOST,
+        help="address to listen at (default: %(default)s, so nobody else reaches it: there is no login)",
+    )
+    parser.add_argument(
+        "--otlp-port",
+        type=_port,
+        default=defaults.OTLP_PORT,
+        metavar="PORT",
+        help="where services send their spans to (default: %(default)s; 0: any free one)",
+    )
+    parser.add_argument(
+        "--port",
+        type=_port,
+        default=defaults.VIEWER_PORT,
+        help="where the browser looks (default: %(default)s; 0: any free one)",
+    )
+    parser.add_argument(
+        "--db", metavar="FILE", help="the database (default: otel_bridge/traces.sqlite in $XDG_STATE_HOME)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    from otel_bridge.collector import Server
+
+    database = _database(args.db)
+    server = Server(str(database), host=args.host, otlp_port=args.otlp_port, viewer_port=args.port)
+    ended = threading.Event()
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        ended.set()
+
+    before = {number: signal.signal(number, end) for number in _ENDING}
+    try:
+        _start(server)
+        try:
+            _announce(server, database, args.host)
+            ended.wait()
+        finally:
+            # From here on a second signal does what it usually does: it ends the process at once.
+            _restore(before)
+            server.stop()
+    finally:
+        _restore(before)
+    return FOUND
+
+
+def _start(server: Server) -> None:
+    from otel_bridge.stores import StoreError
+
+    try:
+        server.start()
+    except (StoreError, OSError) as error:
+        raise CommandError(str(error)) from error
+
+
+def _restore(handlers: Mapping[signal.Signals, Any]) -> None:
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def _announce(server: Server, database: Path, host: str) -> None:
+    Output().write_lines(
+        [
+            f"OTLP/HTTP at {server.otlp_endpoint}",
+            f"viewer at    {server.viewer_url}",
+            f"database     {database}",
+        ]
+    )
+    if not _is_loopback(host):
+        complain(f"whoever reaches {host} can write and read traces: there is no login")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _database(argument: str | None) -> Path:
+    """The file of ``--db``, whose directory has to be there; else the default one, whose is made."""
+    if argument is None:
+        path = defaults.database()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)  # traces are nobody else's business
+        except OSError as error:
+            raise CommandError(f"{path.parent} cannot be made: {error.strerror}; give --db FILE") from error
+        return path
+    path = Path(argument)
+    if not argument or not path.absolute().parent.is_dir():
+        raise UsageError(f"--db {argument!r}: there is no such directory")
+    if path.is_dir():
+        raise UsageError(f"--db {argument!r} is a directory: give a file in it")
+    return path
+
+
+def _port(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: expected 0 to 65535")
+    return number

@@ -1,0 +1,80 @@
+"""JSON text of values that may be nested deeper than the interpreter recurses.
+
+``json.dumps`` gives up at about a thousand levels; a trace may have more, and so its report.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+#: Levels that are indented. Indenting further would make the text grow with the square of the depth.
+_MAX_INDENT = 32
+
+_encode = json.JSONEncoder(ensure_ascii=True).encode
+
+
+_END: Any = object()
+
+
+class _Container:
+    """An object or array that is being written."""
+
+    __slots__ = ("empty", "end", "is_object", "items")
+
+    def __init__(self, items: Iterator[Any], end: str) -> None:
+        self.items = items
+        self.end = end
+        self.is_object = end == "}"
+        self.empty = True
+
+
+def pieces(value: Any) -> Iterator[str]:
+    """The JSON text of ``value``, indented by two, in pieces to be written one after the other.
+
+    What JSON has no word for is written as OTLP/JSON does: NaN and the infinities as strings, bytes in
+    base64; any other object as its ``str``. Everything else is as ``json.dumps`` writes it.
+    """
+    stack: list[_Container] = []
+    yield _begin(value, stack)
+    while stack:
+        container = stack[-1]
+        item = next(container.items, _END)
+        if item is _END:
+            stack.pop()
+            yield container.end if container.empty else _newline(len(stack)) + container.end
+            continue
+        lead = ("" if container.empty else ",") + _newline(len(stack))
+        container.empty = False
+        if container.is_object:
+            key, item = item
+            lead += f"{_encode(str(key))}: "
+        yield lead + _begin(item, stack)
+
+
+def _begin(value: Any, stack: list[_Container]) -> str:
+    """A scalar whole; of a container the opening bracket, and the container put on the stack."""
+    if isinstance(value, Mapping):
+        stack.append(_Container(iter(value.items()), "}"))
+        return "{"
+    if isinstance(value, (list, tuple)):
+        stack.append(_Container(iter(value), "]"))
+        return "["
+    return _scalar(value)
+
+
+def _newline(level: int) -> str:
+    return "\n" + "  " * min(level, _MAX_INDENT)
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, float) and not math.isfinite(value):
+        return '"NaN"' if math.isnan(value) else '"Infinity"' if value > 0 else '"-Infinity"'
+    if isinstance(value, (bytes, bytearray)):
+        return _encode(base64.b64encode(value).decode("ascii"))
+    if value is None or isinstance(value, (str, int, float)):
+        return _encode(value)
+    return _encode(str(value))
