@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+
 from otel_bridge.log import warn
 from otel_bridge.tracing.counter import Counter
-from otel_bridge.wire.signing import KeyRing
+from otel_bridge.wire.signing import Key, KeyRing
 
 _NO_KEYS = KeyRing()
 
@@ -45,6 +47,27 @@ def keys(own: KeyRing | None = None) -> KeyRing | None:
     if not _enabled:
         return None
     return _keys or own or None
+
+
+def key_for(text: str) -> Key | None:
+    """The key with which a unit of work may trace that names it in clear, as ``profiler.init`` does.
+
+    Any key will do where the process was given none (a command line client); else it has to be one of
+    its own, and tracing must not be switched off.
+    """
+    if _enabled is False or not text:
+        return None
+    if _keys:
+        found = _keys.find(text)
+        if found is None:
+            count_refused()
+        return found
+    return _foreign_key(text)
+
+
+@functools.lru_cache(maxsize=64)
+def _foreign_key(text: str) -> Key:
+    return Key(text)  # hashing a key in costs more than a whole span
 
 
 def count_refused() -> None:

@@ -14,18 +14,20 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, cast
 
-from opentelemetry import context as context_api
 from opentelemetry import trace as api
 from opentelemetry.context.context import Context
 
+from otel_bridge import gate
 from otel_bridge.model import translate
 from otel_bridge.tracing import context as ctx
+from otel_bridge.tracing import points
+from otel_bridge.tracing.points import OPEN_KEY, OpenPoint, api_span, end_open
 from otel_bridge.tracing.propagation import Remote
 from otel_bridge.tracing.provider import Tracer
 from otel_bridge.tracing.spans import Span
 from otel_bridge.version import __version__
 from otel_bridge.wire import ids
-from otel_bridge.wire.signing import Key, TraceInfo
+from otel_bridge.wire.signing import TraceInfo
 
 __all__ = [
     "Trace",
@@ -44,32 +46,11 @@ R = TypeVar("R")
 T = TypeVar("T")
 Info = Mapping[str, Any] | None
 
-#: Attribute of a point whose stop never came: it ends with the unit of work that it was started in.
-INCOMPLETE = "osprofiler.incomplete"
-
-_OPEN_KEY = context_api.create_key("otel_bridge-open-points")
-_MAX_KEYS = 64
 
 _get = ctx.get
 _set = ctx.set_
 _put = dict.__setitem__
 _drop = dict.pop
-
-
-class _Open:
-    """A started point. They form a chain in the context; each knows what was current before it."""
-
-    __slots__ = ("above", "before", "owner", "point", "span")
-
-    def __init__(
-        self, span: Any, point: translate.Point, before: Context, above: _Open | None, owner: object
-    ) -> None:
-        self.span = span
-        self.point = point
-        self.before = before
-        self.above = above
-        #: Who alone may stop it; None: the next ``stop()``.
-        self.owner = owner
 
 
 _tracer: api.Tracer | None = None
@@ -97,7 +78,8 @@ def init(hmac_key: str, base_id: str | None = None, parent_id: str | None = None
     """Begin (or go on with) a trace in the current context; what was there before is left.
 
     Args:
-        hmac_key: signs what this unit of work sends on. Without one nothing is traced.
+        hmac_key: signs what this unit of work sends on. Nothing is traced without one, or with one that
+            this process does not accept (:func:`otel_bridge.gate.key_for`).
         base_id: id of the trace; a new one by default.
         parent_id: id of the point above; by default there is none.
 
@@ -107,7 +89,7 @@ def init(hmac_key: str, base_id: str | None = None, parent_id: str | None = None
     profiler = _Profiler(hmac_key, base_id, parent_id)
     if profiler._remote is not None:
         context = Context(_get())
-        _drop(context, _OPEN_KEY, None)
+        _drop(context, OPEN_KEY, None)
         _put(context, ctx.SPAN_KEY, profiler._remote)
         _put(context, ctx.TRACE_INFO_KEY, profiler._remote.info)
         _set(context)
@@ -123,10 +105,10 @@ def get() -> _Profiler | None:
 def clean() -> None:
     """Leave the trace. Points that were started and not stopped end here, marked incomplete."""
     context = _get()
-    if ctx.TRACE_INFO_KEY in context or _OPEN_KEY in context:
-        end_abandoned(context)
+    if ctx.TRACE_INFO_KEY in context or OPEN_KEY in context:
+        end_open(points.last(context))
         context = Context(context)
-        for key in (_OPEN_KEY, ctx.TRACE_INFO_KEY, ctx.SPAN_KEY):
+        for key in (OPEN_KEY, ctx.TRACE_INFO_KEY, ctx.SPAN_KEY):
             _drop(context, key, None)
         _set(context)
 
@@ -149,24 +131,26 @@ def stop(info: Info = None) -> None:
     Args:
         info: what became of it; ``etype`` and ``message`` make it an error.
     """
-    opened: Any = _get().get(_OPEN_KEY)
+    opened: Any = _get().get(OPEN_KEY)
     if opened is not None:
         _stop(opened, info)
 
 
-def _start(context: Context, name: str, info: Info, owner: object) -> _Open | None:
+def _start(context: Context, name: str, info: Info, owner: object) -> OpenPoint | None:
     parent: Any = context.get(ctx.SPAN_KEY)
     serving = parent.__class__ is Remote
     if not serving and (parent is None or not parent.is_recording()):
         return None
+    if not isinstance(name, str):
+        name = str(name)
     point = translate.point_from_info(name, info, capture_args=False, serving=serving)
     span = _leaf(_tracer or _own_tracer(), context, translate.span_kind(name, info, serving), point)
     if span is None:
         return None
-    opened = _Open(span, point, context, cast("_Open | None", context.get(_OPEN_KEY)), owner)
+    opened = OpenPoint(span, point, context, points.last(context), owner)
     changed = Context(context)
     _put(changed, ctx.SPAN_KEY, span if span.__class__ is Span else span.span)
-    _put(changed, _OPEN_KEY, opened)
+    _put(changed, OPEN_KEY, opened)
     _set(changed)
     return opened
 
@@ -183,18 +167,18 @@ def _leaf(tracer: api.Tracer, context: Context, kind: api.SpanKind, point: trans
     return None
 
 
-def _stop(opened: _Open, info: Info, exc: BaseException | None = None) -> None:
+def _stop(opened: OpenPoint, info: Info, exc: BaseException | None = None) -> None:
     """End ``opened``, and with it whatever was started below it and not stopped."""
     context = _get()
-    last = cast("_Open | None", context.get(_OPEN_KEY))
+    newest = points.last(context)
     span = opened.span
-    if last is opened:
-        if context.get(ctx.SPAN_KEY) is _current_of(span):
+    if newest is opened:
+        if context.get(ctx.SPAN_KEY) is api_span(span):
             _set(opened.before)
         else:  # a native span inside is still current: it keeps its place, the point is gone
             _remove(context, opened.above)
-    elif last is not None and _is_below(last, opened):
-        _end_all(last, opened)
+    elif _is_below(newest, opened):
+        end_open(newest, opened)
         _set(opened.before)
     # else: stopped in another context than started, where there is nothing of it to restore
     if info:
@@ -206,35 +190,19 @@ def _stop(opened: _Open, info: Info, exc: BaseException | None = None) -> None:
     span.end()
 
 
-def _current_of(span: Any) -> api.Span:
-    return cast("api.Span", span if span.__class__ is Span else span.span)
-
-
-def _remove(context: Context, above: _Open | None) -> None:
+def _remove(context: Context, above: OpenPoint | None) -> None:
     changed = Context(context)
     if above is None:
-        _drop(changed, _OPEN_KEY, None)
+        _drop(changed, OPEN_KEY, None)
     else:
-        _put(changed, _OPEN_KEY, above)
+        _put(changed, OPEN_KEY, above)
     _set(changed)
 
 
-def _is_below(node: _Open | None, opened: _Open) -> bool:
+def _is_below(node: OpenPoint | None, opened: OpenPoint) -> bool:
     while node is not None and node is not opened:
         node = node.above
     return node is opened
-
-
-def _end_all(node: _Open | None, until: _Open | None) -> None:
-    while node is not None and node is not until:
-        _current_of(node.span).set_attribute(INCOMPLETE, True)
-        node.span.end()
-        node = node.above
-
-
-def end_abandoned(context: Context) -> None:
-    """End the points that ``context`` has open: its unit of work is over, no stop will come."""
-    _end_all(cast("_Open | None", context.get(_OPEN_KEY)), None)
 
 
 # -- with statement and decorators --------------------------------------------------------------------
@@ -258,7 +226,7 @@ class Trace:
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        opened: Any = _get().get(_OPEN_KEY)
+        opened: Any = _get().get(OPEN_KEY)
         while opened is not None and opened.owner is not self:
             opened = opened.above
         if opened is not None:
@@ -450,11 +418,6 @@ class TracedMeta(type):
 # -- what get() gives ---------------------------------------------------------------------------------
 
 
-@functools.lru_cache(maxsize=_MAX_KEYS)
-def _key(text: str) -> Key:
-    return Key(text)  # hashing a key in costs more than a whole span
-
-
 class _Profiler:
     """The current trace, as osprofiler's callers know it. Ids are UUID strings."""
 
@@ -465,11 +428,12 @@ class _Profiler:
         trace_id = ids.trace_id(base)
         self._remote: Remote | None = None
         self._info: TraceInfo | None = None
-        if hmac_key and trace_id:
+        key = gate.key_for(hmac_key)
+        if key is not None and trace_id:
             info = TraceInfo(
                 trace_id,
                 ids.parent_span_id(base, parent_id),
-                _key(hmac_key),
+                key,
                 None if ids.base_id(trace_id) == base else base,
             )
             self._info = info

@@ -14,10 +14,10 @@ from opentelemetry import trace as api
 from opentelemetry.context.context import Context
 from opentelemetry.trace import SpanKind
 
-from otel_bridge import gate, profiler
+from otel_bridge import gate
 from otel_bridge.model.translate import ServerRequest
 from otel_bridge.tracing import context as ctx
-from otel_bridge.tracing import entries, propagation
+from otel_bridge.tracing import entries, points, propagation
 from otel_bridge.tracing.spans import type_name
 from otel_bridge.version import __version__
 from otel_bridge.wire.signing import TRACE_HMAC_HEADER, TRACE_INFO_HEADER, KeyRing
@@ -155,10 +155,10 @@ class WsgiMiddleware:
         except BaseException as exc:
             _note_routing(point, environ)
             _fail(span, point, exc)
-            _leave(token, context)
+            points.leave(token, context)
             span.end()
             raise
-        _leave(token, context)
+        points.leave(token, context)
         kind = body.__class__
         if kind is list or kind is tuple or _is_file(body, environ):
             span.end()
@@ -203,7 +203,7 @@ class _Body:
             _fail(self._span, self._point, exc)
             raise
         finally:
-            _leave(token, self._context)
+            points.leave(token, self._context)
 
     def close(self) -> None:
         token = ctx.set_(self._context)
@@ -215,21 +215,13 @@ class _Body:
             _fail(self._span, self._point, exc)
             raise
         finally:
-            _leave(token, self._context)
+            points.leave(token, self._context)
             self._span.end()
 
     def __del__(self) -> None:
         # A server that never closes the body would leave its request out of the trace. To end a span
         # takes no lock, so it may be done here; ending it twice does nothing.
         self._span.end()
-
-
-def _leave(token: Any, context: Context) -> None:
-    """Restore the thread's context; trace points that were started and not stopped end here."""
-    current = ctx.get()
-    if current is not context:
-        profiler.end_abandoned(current)
-    ctx.detach(token)
 
 
 def _fail(span: Any, point: ServerRequest, exc: BaseException) -> None:

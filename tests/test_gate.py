@@ -1,5 +1,7 @@
 """gate.py: the one switch and key ring of a process."""
 
+import pytest
+
 from otel_bridge import gate
 from otel_bridge.wire.signing import KeyRing
 
@@ -29,6 +31,25 @@ def test_disabled_means_nobody():
     gate.enable(COMMON)
     gate.disable()
     assert gate.keys(OWN) is None
+
+
+@pytest.mark.parametrize(
+    ("state", "text", "admitted"),
+    [
+        (None, "any", True),
+        (None, "", False),
+        (COMMON, "common", True),
+        (COMMON, "any", False),
+        (False, "any", False),
+    ],
+)
+def test_a_key_named_in_clear_is_one_of_the_processs_own(state, text, admitted):
+    if state is False:
+        gate.disable()
+    elif state is not None:
+        gate.enable(state)
+    found = gate.key_for(text)
+    assert (found is not None and found.reveal() == text) == admitted
 
 
 def test_refusals_are_counted():

@@ -16,8 +16,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 from osprofiler import profiler as theirs
 
-from otel_bridge import profiler, web
+from otel_bridge import gate, profiler, web
+from otel_bridge.tracing import points
 from otel_bridge.wire import ids
+from otel_bridge.wire.signing import KeyRing
 
 BASE, PARENT = "0af76519-16cd-43dd-8448-eb211c80319c", "11111111-2222-4333-8444-555555555555"
 
@@ -114,6 +116,30 @@ def test_without_a_key_nothing_is_traced(sink):
     assert sink.spans == []
 
 
+@pytest.mark.parametrize(("keys", "traced"), [("key,other", 1), ("other", 0), ("", 1)])
+def test_a_service_with_keys_traces_with_its_own_only(sink, keys, traced):
+    gate.enable(KeyRing.parse(keys))
+    profiler.init("key", BASE)
+    profiler.start("x")
+    profiler.stop()
+    profiler.clean()
+    assert len(sink.spans) == traced
+
+
+def test_where_tracing_is_off_init_does_not_switch_it_on(sink):
+    gate.disable()
+    profiler.init("key", BASE)
+    assert profiler.get() is None
+
+
+@pytest.mark.parametrize("name", ["", None, 5, "x" * 10000, "\ud800"])
+def test_no_name_raises(traced, sink, name):
+    profiler.start(name)
+    profiler.stop()
+    assert len(sink.spans) == 1
+    assert isinstance(sink.spans[0].name, str)
+
+
 def test_init_always_begins_anew(traced, sink):
     profiler.start("left over")
     other = str(uuid.uuid4())
@@ -129,7 +155,7 @@ def test_clean_leaves_nothing_and_ends_what_was_left_open(sink):
     profiler.start("b")
     profiler.clean()
     assert context_api.get_current() == {}
-    assert {span.name: span.attributes[profiler.INCOMPLETE] for span in sink.spans} == {"a": True, "b": True}
+    assert {span.name: span.attributes[points.INCOMPLETE] for span in sink.spans} == {"a": True, "b": True}
 
 
 def test_a_stop_without_a_start_is_nothing(traced, sink):
@@ -188,7 +214,7 @@ def test_with_trace_ends_its_own_point_whatever_was_left_open_inside(traced, sin
         profiler.start("abandoned")
     profiler.start("next")
     profiler.stop()
-    assert sink.named("abandoned").attributes[profiler.INCOMPLETE] is True
+    assert sink.named("abandoned").attributes[points.INCOMPLETE] is True
     assert sink.named("next").parent.span_id == ids.span_id(PARENT)
 
 

@@ -18,6 +18,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from osprofiler import _utils as upstream
 
 from otel_bridge import gate, profiler, web
+from otel_bridge.tracing import points
 from otel_bridge.wire import ids, signing
 from otel_bridge.wire.signing import Key, KeyRing
 
@@ -417,7 +418,7 @@ def test_a_point_without_a_stop_ends_with_the_request(gated, sink, own_profiler)
         return hello(environ, start_response)
 
     Response(gated(app), request()).read()
-    assert sink.named("abandoned").attributes[profiler.INCOMPLETE] is True
+    assert sink.named("abandoned").attributes[points.INCOMPLETE] is True
     assert context_api.get_current() == {}
 
 
