@@ -138,6 +138,21 @@ def test_a_batch_is_as_large_as_allowed_and_no_larger(collector):
     pipeline.shutdown()
 
 
+def test_a_request_is_not_longer_than_collectors_take(collector, monkeypatch):
+    monkeypatch.setattr("otel_bridge.export.pipeline.MAX_REQUEST", 1000)
+    monkeypatch.setattr("otel_bridge.export.pipeline.CHUNK", 10)
+    collector.encode = lambda spans: b"x" * 60 * len(spans)
+    pipeline = Pipeline(collector, interval=0.01)
+    collector.gate.clear()
+    for number in range(100):
+        pipeline.put(number)
+    collector.gate.set()
+    assert pipeline.force_flush(10)
+    assert max(collector.sends) <= 20
+    assert sum(collector.sends) == 100
+    pipeline.shutdown()
+
+
 def test_the_reasons_of_the_exporter_are_counted_and_its_words_noticed(pipeline, collector):
     collector.outcome = lambda count: Outcome(1, {"rejected": count - 1}, "the backend rejected spans")
     for number in range(5):

@@ -33,6 +33,8 @@ from otel_bridge.tracing.spans import Span
 #: Spans that are encoded in one go. Between two chunks the thread offers the GIL, so that a service with
 #: work to do does not wait for a whole batch.
 CHUNK = 256
+#: Bytes of a request after which the next one is begun. Collectors refuse very long ones whole.
+MAX_REQUEST = 4 << 20
 #: Seconds that an export may last when nothing presses.
 _FOREVER = 1e9
 #: Seconds that are left at exit to a collector which did not answer last time.
@@ -255,18 +257,20 @@ class Pipeline:
             self._turn.append(True)
         return True
 
-    def _export_batch(self, count: int, breathe: Callable[[], None]) -> None:
+    def _export_batch(self, most: int, breathe: Callable[[], None]) -> None:
         take = self._queue.popleft
         chunks: list[Any] = []
-        failed = 0
-        left = count
-        while left:
-            size = min(left, CHUNK)
+        count = failed = length = 0
+        while count < most and length < MAX_REQUEST:
+            size = min(most - count, CHUNK)
             self._taken += size
             spans = [take() for _ in range(size)]
-            left -= size
+            count += size
             try:
-                chunks.append(self.exporter.encode(spans))
+                chunk = self.exporter.encode(spans)
+                chunks.append(chunk)
+                if isinstance(chunk, bytes):
+                    length += len(chunk)
             except Exception as exc:  # a defect of ours must neither stop the thread nor go unnoticed
                 failed += size
                 self._notice(f"{size} spans could not be encoded: {type(exc).__name__}")
