@@ -345,3 +345,63 @@ def test_a_span_put_by_a_finalizer_is_no_deadlock(pipeline, collector):
     gc.collect()
     assert pipeline.force_flush(10)
     assert collector.spans.count("del") == 2000
+
+
+GREEN = """
+import os, sys, warnings
+warnings.simplefilter("ignore")
+def patch():
+    if {kind!r} == "eventlet":
+        import eventlet
+        eventlet.monkey_patch()
+    else:
+        from gevent import monkey
+        monkey.patch_all()
+if {first}: patch()
+from otel_bridge.export.pipeline import Pipeline
+from otel_bridge.export.outcome import Outcome
+if not {first}: patch()
+import _thread, time
+got, threads = [], set()
+class Keep:
+    def encode(self, spans): return spans
+    def send(self, chunks, count, give_up):
+        threads.add(get_ident())
+        got.extend(s for chunk in chunks for s in chunk)
+        return Outcome(count, {{}}, "")
+    def close(self): pass
+from otel_bridge.export import native
+get_ident = native._original("_thread", "get_ident")
+here = get_ident()
+pipeline = Pipeline(Keep(), interval=0.01)
+def work(number):
+    for step in range(10):
+        pipeline.put((number, step))
+        time.sleep(0)
+if {kind!r} == "eventlet":
+    import eventlet
+    pool = eventlet.GreenPool(50)
+    for number in range(50): pool.spawn(work, number)
+    pool.waitall()
+else:
+    import gevent
+    gevent.joinall([gevent.spawn(work, number) for number in range(50)])
+# The hub is kept from running: a green thread would starve here, a native one goes on.
+end = time.monotonic() + 10
+while len(got) < 500 and time.monotonic() < end: sum(range(1000))
+assert len(got) == 500, len(got)
+assert threads and here not in threads, threads
+pipeline.put("last")
+"""
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["patched first", "patched later"])
+@pytest.mark.parametrize("kind", ["eventlet", "gevent"])
+def test_under_green_threads_the_export_thread_is_a_native_one(kind, first):
+    done = subprocess.run(
+        [sys.executable, "-c", GREEN.format(kind=kind, first=first)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")

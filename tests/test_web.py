@@ -125,6 +125,13 @@ def test_no_header_raises(info, mac):
     assert Response(app, environ).read() == b"hello"
 
 
+def test_as_a_plain_function_it_is_the_same_gate(gated, sink):
+    app = gated(hello).as_function()
+    for environ in (request(), request(key=None), request(key="other")):
+        assert Response(app, environ).read() == b"hello"
+    assert len(sink.spans) == 1
+
+
 def test_a_closed_gate_hands_over_the_very_same_objects(gated):
     environ, start = request(key=None), object()
     seen = []
@@ -159,9 +166,8 @@ def test_enable_and_disable_decide_for_the_process(gated, sink):
 
 
 def test_the_factory_is_one_of_paste_deploys(sink, provider):
-    filter_ = web.WsgiMiddleware.factory({"here": "x"}, hmac_keys="key", enabled="yes", unknown="x")
-    app = filter_(hello)
-    app._provider = provider
+    options = {"hmac_keys": "key", "enabled": "yes", "unknown": "x", "tracer_provider": provider}
+    app = web.WsgiMiddleware.factory({"here": "x"}, **options)(hello)
     Response(app, request()).read()
     assert len(sink.spans) == 1
 

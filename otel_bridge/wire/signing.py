@@ -18,19 +18,6 @@ from typing import Any, Final, NamedTuple
 
 from otel_bridge.wire import ids
 
-try:
-    # The interpreter's own SHA-1 and SHA-256: to copy a state is to copy memory. OpenSSL's allocates.
-    from _sha1 import sha1 as _sha1
-except ImportError:  # built without them, or a FIPS interpreter
-    _sha1 = hashlib.sha1
-try:
-    from _sha2 import sha256 as _sha256
-except ImportError:
-    try:
-        from _sha256 import sha256 as _sha256
-    except ImportError:
-        _sha256 = hashlib.sha256
-
 TRACE_INFO_HEADER: Final = "X-Trace-Info"
 TRACE_HMAC_HEADER: Final = "X-Trace-HMAC"
 
@@ -53,17 +40,17 @@ _scan_json: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once
 class _KeyedHash:
     """HMAC (RFC 2104) with the key already hashed in; a digest costs two copied states."""
 
-    __slots__ = ("_inner", "_outer")
+    __slots__ = ("_copy_inner", "_copy_outer")
 
     def __init__(self, key: bytes, new: Callable[[bytes], Any]) -> None:
         block = (new(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
-        self._inner = new(block.translate(_INNER_PAD))
-        self._outer = new(block.translate(_OUTER_PAD))
+        self._copy_inner = new(block.translate(_INNER_PAD)).copy
+        self._copy_outer = new(block.translate(_OUTER_PAD)).copy
 
     def hexdigest(self, data: bytes) -> str:
-        inner = self._inner.copy()
+        inner = self._copy_inner()
         inner.update(data)
-        outer = self._outer.copy()
+        outer = self._copy_outer()
         outer.update(inner.digest())
         digest: str = outer.hexdigest()
         return digest
@@ -90,8 +77,8 @@ class Key:
         raw = text.encode("utf-8", "surrogateescape")
         self._text = text
         self.algorithm = algorithm
-        self._sha1 = _KeyedHash(raw, _sha1)
-        self._sha256 = _KeyedHash(raw, _sha256)
+        self._sha1 = _KeyedHash(raw, hashlib.sha1)
+        self._sha256 = _KeyedHash(raw, hashlib.sha256)
 
     def reveal(self) -> str:
         """The secret itself, for the interfaces that are defined to hand it on (``profiler.hmac_key``)."""
