@@ -1,6 +1,7 @@
 """Fixtures of the whole suite."""
 
 import pytest
+from hypothesis import settings
 from opentelemetry import context as context_api
 from opentelemetry.context.context import Context
 from opentelemetry.sdk.resources import Resource
@@ -8,6 +9,10 @@ from opentelemetry.sdk.resources import Resource
 from otel_bridge import gate, profiler
 from otel_bridge.tracing.provider import TracerProvider
 from otel_bridge.wire.signing import KeyRing
+
+# How long an example takes is no property of ours on a machine that is shared.
+settings.register_profile("otel_bridge", deadline=None)
+settings.load_profile("otel_bridge")
 
 
 class Sink:

@@ -1,51 +1,34 @@
-"""SQL statements cut into tokens, and their literals masked.
+"""SQL statements with their literals masked.
 
 No parser and no dialect: what is needed is where values stand. Where dialects disagree (backslashes, double
-quotes, nested comments) the reading that hides more is taken.
+quotes, nested comments) the reading that hides more is taken. What holds no value is passed over in runs as
+long as possible, so that a long statement costs little.
 """
 
 from __future__ import annotations
 
 import re
-from enum import Enum
-from typing import Final, NamedTuple
+from typing import Final
 
 #: Longer statements are cut before they are looked at.
-MAX_STATEMENT: Final = 65536
+MAX_STATEMENT: Final = 16384
 #: Stands for a literal, as the semantic conventions want it.
 PLACEHOLDER: Final = "?"
 
-
-class Kind(Enum):
-    WORD = "word"
-    #: A quoted identifier.
-    NAME = "name"
-    #: A literal; its text is :data:`PLACEHOLDER`.
-    VALUE = "value"
-    #: A placeholder of the driver's: ``%s``, ``%(id)s``, ``:id``, ``$1``, ``?``, ``@p1``.
-    BIND = "bind"
-    SPACE = "space"
-    OTHER = "other"
-
-
-class Token(NamedTuple):
-    kind: Kind
-    text: str
-
-
 _TOKEN = re.compile(
     r"""
-      (?P<space> \s++ )
-    | (?P<comment> --[^\n]*+ | \#(?![>\-])[^\n]*+ )
+      (?P<plain> (?:
+          [^\W\d][\w$]*+ (?!&?') | [\s(),.=<>;*+|!&^~\[\]{}:%@?\\] | \$[0-9]++
+        | -(?!-) | /(?!\*) | \#(?=[>\-])
+      )++ )
+    | (?P<number> [0-9][\w.]*+ (?: (?<=[eE]) [+\-][0-9]++ )? )
+    | (?P<comment> --[^\n]*+ | \#[^\n]*+ )
     | (?P<block> /\* )
     | (?P<single> (?: [eEnNbBxX] | [uU]& | _[A-Za-z0-9]++ )? ' )
-    | (?P<double> (?: [uU]& )? " )
+    | (?P<double> " )
     | (?P<backtick> ` )
     | (?P<dollar> \$ (?: [^\W\d]\w*+ )? \$ )
-    | (?P<bind> %\([^()\s]{1,128}+\)s | %s | \?[0-9]*+ | :[^\W\d]\w*+ | \$[0-9]++ | @{1,2}[^\W\d]\w*+ )
-    | (?P<word> [^\W\d][\w$]*+ )
-    | (?P<number> \.?[0-9][\w.]*+ (?: (?<=[eE]) [+\-][0-9]++ )? )
-    | (?P<other> :: | . )
+    | (?P<other> [^\W\d][\w$]*+ | . )
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -54,7 +37,11 @@ _ESCAPED_BODY = re.compile(r"(?:[^'\\]++|''|\\.)*+", re.DOTALL)
 _DOUBLE_BODY = re.compile(r'(?:[^"\\]++|""|\\\\|\\[^"\\])*+')
 _COMMENT_MARK = re.compile(r"/\*|\*/")
 _IDENTIFIER = re.compile(r"[^\W\d][\w$ .\-]{0,63}\Z")
-_BOOLEANS: Final = frozenset({"TRUE", "FALSE"})
+#: Truth values, not names of placeholders and columns. The digits of ``.5``, ``:1``, ``?1`` follow a mark.
+_BOOLEAN = re.compile(r"(?<![\w.:@$%(\"`])(?:true|false)\b", re.IGNORECASE)
+#: What is read before a double quote to judge it.
+_WORDS_BEFORE = re.compile(r"""[\w$]+|"[^"]*"|`[^`]*`|\S""")
+_LOOK_BACK = 256
 
 #: Systems in which double quotes are around strings; in those of the second set around identifiers only.
 _STRINGS: Final = frozenset({"mysql", "mariadb"})
@@ -67,62 +54,108 @@ _BEFORE_NAME: Final = frozenset(
     )
 )
 
+_ITEM = r"[+\-]?\s*+(?:\?[0-9]*+|%s|%\([^()]*+\)s|[:@]\w++|\$[0-9]++)"
+_LIST = re.compile(rf"(\b[iI][nN]\s*+\(\s*+{_ITEM})(?:\s*+,\s*+{_ITEM})++(?=\s*+\))")
+#: A row of VALUES; deeper calls in it are not seen through, then the rows stay.
+_ROW = r"\((?:[^()]++|\((?:[^()]++|\([^()]*+\))*+\))*+\)"
+#: What is left of a row where the statement was cut.
+_CUT_ROW = r"\((?:[^()]++|\([^()]*+\))*+(?:\([^()]*+)?"
+_ROWS = re.compile(
+    rf"(\b[vV][aA][lL][uU][eE][sS]\s*+{_ROW})(?:\s*+,\s*+{_ROW})++(?:\s*+,?\s*+(?:{_CUT_ROW})?\Z)?"
+)
 
-def tokenize(statement: str, system: str | None = None) -> list[Token]:
-    """The tokens of a statement: comments gone, literals replaced by :data:`PLACEHOLDER`.
+
+def mask_sql(statement: str, system: str | None = None) -> str:
+    """The statement with ``?`` for each literal, without comments; placeholders and names stay.
+
+    Lists of values after ``IN`` and further rows of ``VALUES`` collapse to the first one. A statement in
+    which there is nothing to hide is given back as it is.
 
     Args:
         statement: any text; only its first :data:`MAX_STATEMENT` characters count.
         system: ``db.system.name`` where known; it decides what double quotes mean.
     """
-    return _Lexer(statement[:MAX_STATEMENT], system).run()
+    text = _Masking(statement[:MAX_STATEMENT], system).run()
+    lower = text.lower()
+    if "in (" in lower or "in(" in lower:
+        text = _LIST.sub(r"\1", text)
+    if "values" in lower:
+        text = _ROWS.sub(r"\1", text)
+    return statement if text == statement else text
 
 
-class _Lexer:
+def _without_booleans(text: str) -> str:
+    lower = text.lower()
+    return _BOOLEAN.sub(PLACEHOLDER, text) if "true" in lower or "false" in lower else text
+
+
+class _Masking:
     """One pass over one statement."""
 
     def __init__(self, text: str, system: str | None) -> None:
         self.text = text
         self.system = system
-        self.tokens: list[Token] = []
-        #: The last three tokens that are no space, the latest first: enough to judge a double quote.
-        self.recent: tuple[str, str, str] = ("", "", "")
+        self.out: list[str] = []
         #: Whether the list that is open is one of names.
         self.names = False
 
-    def run(self) -> list[Token]:
-        text, position, end = self.text, 0, len(self.text)
+    def run(self) -> str:
+        text, out, position, end = self.text, self.out, 0, len(self.text)
         while position < end:
             match = _TOKEN.match(text, position)
             if match is None:  # cannot be: the last alternative takes any character
                 break
-            group, found, position = match.lastgroup, match.group(), match.end()
-            if group == "word":
-                upper = found.upper()
-                self.add(Kind.VALUE if upper in _BOOLEANS else Kind.WORD, found, upper)
-            elif group == "space":
-                self.tokens.append(Token(Kind.SPACE, found))
-            elif group == "bind":
-                self.add(Kind.BIND, found, found)
+            group, start, position = match.lastgroup, position, match.end()
+            if group == "plain":
+                out.append(_without_booleans(match.group()))
             elif group == "number":
-                self.add(Kind.VALUE, found, PLACEHOLDER)
-            elif group == "other":
-                self.add(Kind.OTHER, found, found)
+                self.number(start, position)
             elif group == "comment":
-                self.tokens.append(Token(Kind.SPACE, " "))
-            elif group == "block":
-                position = self.comment_end(position)
-                self.tokens.append(Token(Kind.SPACE, " "))
+                out.append(" ")
+            elif group == "other":
+                out.append(match.group())
             else:
-                position = self.quoted(str(group), found, position)
-        return self.tokens
+                position = self.quoted(str(group), match.group(), position)
+        return "".join(out)
 
-    def add(self, kind: Kind, text: str, mark: str) -> None:
-        self.tokens.append(Token(kind, PLACEHOLDER if kind is Kind.VALUE else text))
-        self.recent = (mark, *self.recent[:2])
+    def number(self, start: int, end: int) -> None:
+        """A number, or the digits of a placeholder (``:1``, ``?1``)."""
+        before = self.text[start - 1 : start]
+        digits = self.text[start:end]
+        if before in (":", "?") and start and digits.isdigit() and len(digits) < 4:
+            self.out.append(digits)
+            return
+        if before == "." and self.out[-1].endswith(".") and not self.text[start - 2 : start - 1].isalnum():
+            self.out[-1] = self.out[-1][:-1]  # .5
+        self.out.append(PLACEHOLDER)
+
+    def quoted(self, group: str, opening: str, position: int) -> int:
+        """Take what is quoted, or a comment; gives the position behind it."""
+        text = self.text
+        if group == "block":
+            self.out.append(" ")
+            return self.comment_end(position)
+        if group == "single":
+            self.out.append(PLACEHOLDER)
+            body = _ESCAPED_BODY if opening in ("e'", "E'") else _SINGLE_BODY
+            return self.close(body, position, "'")
+        if group == "dollar":
+            self.out.append(PLACEHOLDER)
+            close = text.find(opening, position)
+            return len(text) if close < 0 else close + len(opening)
+        if group == "backtick":
+            close = text.find("`", position)
+            self.out.append(PLACEHOLDER if close < 0 else text[position - 1 : close + 1])
+            return len(text) if close < 0 else close + 1
+        end = self.close(_DOUBLE_BODY, position, '"')
+        inside = text[position : end - 1]
+        closed = end > position and text[end - 1] == '"'
+        named = closed and self.is_name(inside, text[end : end + 1])
+        self.out.append(f'"{inside}"' if named else PLACEHOLDER)
+        return end
 
     def comment_end(self, position: int) -> int:
-        """After the comment: nested ones belong to it, as in PostgreSQL, if they are closed."""
+        """Behind the comment: nested ones belong to it, as in PostgreSQL, if they are closed."""
         depth = 1
         first = 0
         for mark in _COMMENT_MARK.finditer(self.text, position):
@@ -134,33 +167,6 @@ class _Lexer:
             if not depth:
                 return mark.end()
         return first or len(self.text)
-
-    def quoted(self, group: str, opening: str, position: int) -> int:
-        """Take what is quoted; gives the position behind it."""
-        text = self.text
-        if group == "single":
-            body = _ESCAPED_BODY if opening in ("e'", "E'") else _SINGLE_BODY
-            end = self.close(body, position, "'")
-            self.add(Kind.VALUE, "", PLACEHOLDER)
-            return end
-        if group == "dollar":
-            close = text.find(opening, position)
-            self.add(Kind.VALUE, "", PLACEHOLDER)
-            return len(text) if close < 0 else close + len(opening)
-        if group == "backtick":
-            close = text.find("`", position)
-            if close < 0:
-                self.add(Kind.VALUE, "", PLACEHOLDER)
-                return len(text)
-            self.add(Kind.NAME, text[position - 1 : close + 1], "name")
-            return close + 1
-        end = self.close(_DOUBLE_BODY, position, '"')
-        inside = text[position : end - 1]
-        if text[end - 1 : end] == '"' and end > position and self.is_name(inside, text[end : end + 1]):
-            self.add(Kind.NAME, f'"{inside}"', "name")
-        else:
-            self.add(Kind.VALUE, "", PLACEHOLDER)
-        return end
 
     def close(self, body: re.Pattern[str], position: int, quote: str) -> int:
         """Behind the closing quote.
@@ -178,102 +184,15 @@ class _Lexer:
             return False
         if self.system in _IDENTIFIERS:
             return True
-        last, before, earlier = self.recent
+        # Three tokens are enough to judge by, and eight pieces to find them in.
+        recent = _WORDS_BEFORE.findall("".join(self.out[-8:])[-_LOOK_BACK:])
+        last, before, earlier = ("", "", "", *(token.upper() for token in recent))[:-4:-1]
         if following == "." or last == ".":
             self.names = True
-            return True
-        if last == "(":
+        elif last == "(":
             self.names = earlier == "INTO" or before == "KEY"
-            return self.names
-        if last == ",":
-            return self.names and before == "name"
-        self.names = last in _BEFORE_NAME
+        elif last == ",":
+            self.names = self.names and before[:1] in ('"', "`")
+        else:
+            self.names = last in _BEFORE_NAME
         return self.names
-
-
-def mask_sql(statement: str, system: str | None = None) -> str:
-    """The statement with ``?`` for each literal, without comments; placeholders and names stay.
-
-    Lists of values after ``IN`` and further rows of ``VALUES`` collapse to the first one. A statement in
-    which there is nothing to hide is given back as it is.
-    """
-    text = "".join(render(tokenize(statement, system)))
-    return statement if text == statement else text
-
-
-def render(tokens: list[Token]) -> list[str]:
-    """The texts of the tokens, lists of values collapsed."""
-    out: list[str] = []
-    depth = 0
-    #: Depths at which a list of rows stands.
-    rows: list[int] = []
-    last = ""
-    index, count = 0, len(tokens)
-    while index < count:
-        kind, text = tokens[index]
-        index += 1
-        out.append(text)
-        if kind is Kind.SPACE:
-            continue
-        if text == "(":
-            if last == "IN":
-                index = _values(tokens, index, out)
-            depth += 1
-        elif text == ")":
-            depth -= 1
-            if rows and rows[-1] == depth:
-                rows.pop()
-                index = _further_rows(tokens, index)
-            elif rows and depth < rows[-1]:
-                rows.pop()
-        last = text.upper() if kind is Kind.WORD else text
-        if last == "VALUES" and len(rows) < 64:
-            following = _skip_space(tokens, index)
-            if following < count and tokens[following].text == "(":
-                rows.append(depth)
-    return out
-
-
-def _skip_space(tokens: list[Token], index: int) -> int:
-    while index < len(tokens) and tokens[index].kind is Kind.SPACE:
-        index += 1
-    return index
-
-
-def _values(tokens: list[Token], start: int, out: list[str]) -> int:
-    """Behind ``IN (``: if only values follow, keep the first one. Gives the index to go on from."""
-    index = start
-    first = ""
-    while index < len(tokens):
-        kind, text = tokens[index]
-        if kind is Kind.VALUE or kind is Kind.BIND:
-            first = first or text
-        elif kind is not Kind.SPACE and text not in (",", "+", "-"):
-            break
-        index += 1
-    if not first or index == len(tokens) or tokens[index].text != ")":
-        return start
-    out.append(first)
-    return index
-
-
-def _further_rows(tokens: list[Token], index: int) -> int:
-    """Behind the first row of ``VALUES``: skip ``, (…), (…)``."""
-    while True:
-        comma = _skip_space(tokens, index)
-        if comma >= len(tokens) or tokens[comma].text != ",":
-            return index
-        row = _skip_space(tokens, comma + 1)
-        if row >= len(tokens) or tokens[row].text != "(":
-            return index
-        depth = 0
-        while row < len(tokens):
-            text = tokens[row].text
-            row += 1
-            if text == "(":
-                depth += 1
-            elif text == ")":
-                depth -= 1
-                if not depth:
-                    break
-        index = row

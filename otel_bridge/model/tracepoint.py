@@ -13,7 +13,7 @@ known are ignored: releases of osprofiler differ in them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final
@@ -61,22 +61,22 @@ class _Event:
     project: str | None = None
     service: str | None = None
     host: str | None = None
-    info: Mapping[str, Any] = _NOTHING
+    info: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
 
     def __post_init__(self) -> None:
         _check_text("name", self.name)
-        for field in ("base_id", "parent_id", "trace_id"):
-            _check_text(field, getattr(self, field))
+        for key in ("base_id", "parent_id", "trace_id"):
+            _check_text(key, getattr(self, key))
         if not ids.trace_id(self.base_id):
             raise InvalidTracePoint("base_id", self.base_id, "an id of zeros names no trace")
         if not ids.span_id(self.trace_id):
             raise InvalidTracePoint("trace_id", self.trace_id, "its low 64 bits are zero: no span id")
         if self.timestamp.__class__ is not int or not 0 <= self.timestamp <= _LATEST_NS:
             raise InvalidTracePoint("timestamp", self.timestamp, "no 64 bits of nanoseconds since 1970")
-        for field in ("project", "service", "host"):
-            value = getattr(self, field)
+        for key in ("project", "service", "host"):
+            value = getattr(self, key)
             if value is not None and not isinstance(value, str):
-                raise InvalidTracePoint(field, value, "expected a text or nothing")
+                raise InvalidTracePoint(key, value, "expected a text or nothing")
         if not isinstance(self.info, Mapping):
             raise InvalidTracePoint("info", self.info, "expected an object")
 

@@ -40,7 +40,8 @@ _DATABASE_TEXT = re.compile(
 #: Where SQLAlchemy, PostgreSQL and remote tracebacks begin to repeat values.
 _APPENDIX = re.compile(
     r"""(?: \[SQL: | \[parameters: | \(Background\ on\ | \[generated\ in\ | \bDETAIL:
-      | \bHINT: | \bCONTEXT: | \bThe\ duplicate\ key\ value\ is\b | (?<=\s)LINE\ [0-9]{1,9}: | \bTraceback\ \(most )""",
+      | \bHINT: | \bCONTEXT: | \bThe\ duplicate\ key\ value\ is\b
+      | (?<=\s)LINE\ [0-9]{1,9}: | \bTraceback\ \(most )""",
     re.VERBOSE,
 )
 _TRACEBACK = re.compile(r"""(?:\[[uUbB]?['"])?Traceback \(most recent call last\)""")
@@ -57,6 +58,7 @@ _QUOTES = "'\"`"
 #: A quote opens after a blank or bracket, and closes before one: ``'O'Brien'`` is one value.
 _OPENING = re.compile(r"""(?:(?<=[\s(=\[,:])|\A)['"`]""")
 _CLOSING = re.compile(r"""['"`](?=[\s,.;:)\]]|\Z)""")
+_ERRNO = re.compile(r"\[errno [0-9]{1,5}\]")
 _WORD = re.compile(r"[\w'?$]+|[^\w\s()\[\],.;:'?]")
 _NUMBER = re.compile(r"(?<![\w.])(?<!Errno )(?<!\[)-?[0-9][\w.\-]*+(?::[0-9][\w.\-]*+)*+")
 #: What databases say themselves around the values that they quote. Any other word after the first quote may
@@ -72,7 +74,8 @@ _OWN_WORDS: Final = frozenset(
         "parameter password position primary query reference referenced references refused relation "
         "remote reset role row schema security server socket statement string syntax table tables than the "
         "through timed timeout to token too truncated type unexpected unique unknown update user using "
-        "value values variable view violates violation was where with yes"
+        "that running accepting connections port tcp ip - / value values variable view violates violation "
+        "was where with yes"
     )
 )
 
@@ -113,7 +116,8 @@ def _database_message(text: str) -> str:
         text = text[: appendix.start()]
     head = ""
     name = _CLASS.search(text)
-    if name:
+    # Not one within a value, whatever stands there.
+    if name and not any(quote in text[: name.start()] for quote in _QUOTES):
         head = f"{_mask_values(text[: name.start()])} {name.group()} ".lstrip()
         text = text[name.end() :]
     text = text.lstrip()
@@ -155,7 +159,7 @@ def _mask_values(text: str) -> str:
             following = _OPENING.search(line, position)
             end = following.start() if following else len(line)
             masked = _NUMBER.sub("?", line[position:end])
-            if not all(word in _OWN_WORDS for word in _WORD.findall(masked.lower())):
+            if not all(word in _OWN_WORDS for word in _WORD.findall(_ERRNO.sub("", masked.lower()))):
                 masked = "?"
             position = end
         if masked != "?" or out[-1] != "?":

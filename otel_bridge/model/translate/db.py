@@ -94,9 +94,8 @@ class Query(Point):
 @lru_cache(maxsize=1024)
 def _look(statement: str, system: str | None, namespace: str | None) -> tuple[str, str]:
     """Summary and masked text. Statements repeat: this is looked up far more often than worked out."""
-    tokens = sql.tokenize(statement, system)
-    text = "".join(sql.render(tokens))
-    return summarise(tokens, simple_namespace(namespace)), statement if text == statement else text
+    text = sql.mask_sql(statement, system)
+    return summarise(text, simple_namespace(namespace)), text
 
 
 def _batch(summary: str) -> str:

@@ -1,9 +1,8 @@
 """``db.query.summary``: the operations of a statement and what they work on, in their order.
 
 ``SELECT songs artists``, ``INSERT shipping_details SELECT orders``: the form that the conventions give, with
-the database before each table where it is known (``SELECT nova.instances``). It is made from the tokens of
-the statement, not from its grammar, so that it is short work; a statement that is not understood has a
-shorter summary.
+the database before each table where it is known (``SELECT nova.instances``). It is found by key words, not
+by the grammar of SQL: short work, and a statement that is not understood has a shorter summary.
 """
 
 from __future__ import annotations
@@ -11,56 +10,86 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from otel_bridge.model.sql import Kind, Token
-
 #: The conventions' bound; the cut falls between two words.
 LIMIT: Final = 255
 
 _SIMPLE = re.compile(r"[^\W\d][\w$\-]{0,63}\Z")
 _PLAIN = re.compile(r"[`\"]([^\W\d][\w$]*)[`\"]\Z")
 
-#: Operations that are only operations as the first word of a statement.
-_FIRST: Final = frozenset(
-    str.split(
-        "ALTER ANALYZE BEGIN CALL CHECKPOINT CLOSE COMMENT COMMIT COPY CREATE DEALLOCATE DECLARE DELETE "
-        "DESC DESCRIBE DO DROP END EXEC EXECUTE EXPLAIN FETCH FLUSH GRANT HANDLER INSERT KILL LISTEN LOAD "
-        "LOCK MERGE NOTIFY OPTIMIZE PRAGMA PREPARE REINDEX RELEASE RENAME REPAIR REPLACE RESET REVOKE "
-        "ROLLBACK SAVEPOINT SELECT SET SHOW START TABLE TRUNCATE UNLISTEN UNLOCK UPDATE "
-        "UPSERT USE VACUUM VALUES XA"
-    )
+#: What a statement may begin with.
+_FIRST = re.compile(
+    r"""[\s({]*+ (?:
+        (?P<schema> (?:CREATE|ALTER|DROP|RENAME) \b )
+      | (?P<truncate> TRUNCATE \b (?: \s++ TABLE \b )? )
+      | (?P<acts> (?:INSERT|REPLACE|MERGE|UPDATE|UPSERT|CALL|EXEC|EXECUTE) \b )
+      | (?P<alone> (?:
+            RELEASE\s++SAVEPOINT | START\s++TRANSACTION
+          | ANALYZE|BEGIN|CHECKPOINT|CLOSE|COMMENT|COMMIT|COPY|DEALLOCATE|DECLARE|DELETE|DESC|DESCRIBE|DO|END
+          | EXPLAIN|FETCH|FLUSH|GRANT|KILL|LISTEN|LOAD|LOCK|NOTIFY|OPTIMIZE|PRAGMA|PREPARE|REINDEX|RELEASE
+          | REPAIR|RESET|REVOKE|ROLLBACK|SAVEPOINT|SELECT|SET|SHOW|START|TABLE|UNLISTEN|UNLOCK|USE|VACUUM
+          | VALUES|XA
+        ) \b )
+      | (?P<with> WITH \b )
+    )""",
+    re.VERBOSE | re.IGNORECASE,
 )
-#: Operations that also begin further in: after ``WITH``, in subqueries, after ``INSERT``.
-_INNER: Final = frozenset(str.split("SELECT INSERT UPDATE DELETE MERGE"))
-#: Before such a word, UPDATE and DELETE are part of another clause.
-_NO_OPERATION_AFTER: Final = frozenset(str.split("FOR ON DO KEY NO OF AFTER BEFORE OR THEN"))
-_JOINS: Final = frozenset(("JOIN", "STRAIGHT_JOIN"))
-#: Operations with the name of what they work on right behind.
-_TARGET_FOLLOWS: Final = frozenset(str.split("INSERT REPLACE MERGE UPDATE UPSERT CALL EXEC EXECUTE"))
-_OBJECTS: Final = frozenset(
-    str.split(
-        "TABLE INDEX VIEW DATABASE SCHEMA SEQUENCE TRIGGER FUNCTION PROCEDURE USER ROLE EXTENSION TYPE "
-        "TABLESPACE EVENT"
-    )
+#: Words that may begin one of the alternatives of :data:`_FURTHER`.
+_SIGNALS: Final = (
+    "FOR|ON|DO|KEY|NO|OF|AFTER|BEFORE|OR|THEN|DISTINCT|EXTRACT|SUBSTRING|TRIM|OVERLAY|POSITION"
+    "|SELECT|DELETE|INSERT|UPDATE|MERGE|FROM|JOIN|STRAIGHT_JOIN"
 )
-_QUALIFIED_OBJECTS: Final = frozenset(str.split("TABLE VIEW"))
-_SCHEMA_OPERATIONS: Final = frozenset(str.split("CREATE ALTER DROP RENAME TRUNCATE LOCK"))
-#: Between such a word and the name.
-_SKIPPED: Final = frozenset(
-    str.split(
-        "ONLY LATERAL IGNORE LOW_PRIORITY HIGH_PRIORITY DELAYED QUICK TABLE IF NOT EXISTS INTO OR ROLLBACK "
-        "ABORT FAIL REPLACE CONCURRENTLY FROM"
+#: What may come further in, and all that is passed over on the way there: in one go, since a search would
+#: try each position. Quoted names and clauses that only look alike have no group.
+_FURTHER = re.compile(
+    rf"""
+    (?: [^\w`"$.:@]++ | (?! (?:{_SIGNALS}) \b ) [\w$.:@]++ )*+
+    (?:
+        ` [^`]*+ `? | " [^"]*+ "?
+      | (?: FOR|ON|DO|KEY|NO|OF|AFTER|BEFORE|OR|THEN ) \s++ (?: UPDATE|DELETE|INSERT|MERGE ) \b
+      | DISTINCT \s++ FROM \b
+      | (?: EXTRACT|SUBSTRING|TRIM|OVERLAY|POSITION ) \s*+ \( [^()]*+
+      | (?P<alone> SELECT \b | DELETE \b (?! \s*+ \( ) )
+      | (?P<acts> (?: INSERT|UPDATE|MERGE ) \b (?! \s*+ \( ) )
+      | (?P<from> (?: FROM|JOIN|STRAIGHT_JOIN ) \b )
+      | [\w$.:@]++
     )
+    """,
+    re.VERBOSE | re.IGNORECASE,
 )
-#: Words that are no name of a table.
+_OBJECT = re.compile(
+    r"""\s++ (?: [^\W\d]\w*+ \s++ ){0,3}? (?P<object>
+        TABLE|INDEX|VIEW|DATABASE|SCHEMA|SEQUENCE|TRIGGER|FUNCTION|PROCEDURE|USER|ROLE|EXTENSION|TYPE|EVENT
+    ) \b""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_QUALIFIED_OBJECTS: Final = frozenset(("TABLE", "VIEW"))
+_UNNAMED_OBJECTS: Final = frozenset(("USER", "ROLE"))
+#: Between an operation and the name.
+_FILLER = re.compile(
+    r"""(?: \s++ | (?: ONLY|LATERAL|IGNORE|LOW_PRIORITY|HIGH_PRIORITY|DELAYED|QUICK|IF|NOT|EXISTS|INTO|OR
+        |ROLLBACK|ABORT|FAIL|REPLACE|CONCURRENTLY|TABLE ) \b (?! \s*+ \.) )*+""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_NAME_PART = r"""(?: [^\W\d][\w$]*+ | `[^`]++` | "[^"]++" )"""
+_NAME = re.compile(rf"{_NAME_PART} (?: \s*+ \. \s*+ {_NAME_PART} ){{0,3}}+", re.VERBOSE)
+_SEPARATE = re.compile(_NAME_PART, re.VERBOSE)
+#: Another name of the same FROM: after an alias, behind a comma.
+_NEXT = re.compile(
+    rf"\s*+ (?: (?: AS \s++ )? (?! (?: ON|USING|WHERE|SET|JOIN ) \b ) {_NAME_PART} \s*+ )? ,",
+    re.VERBOSE | re.IGNORECASE,
+)
+#: Common table expressions are no tables.
+_EXPRESSION = re.compile(
+    rf"({_NAME_PART}) \s*+ (?: \( [^()]*+ \) \s*+ )? \b AS \s*+ (?: (?:NOT \s++)? MATERIALIZED \s*+ )? \(",
+    re.VERBOSE | re.IGNORECASE,
+)
 _RESERVED: Final = frozenset(
     str.split(
-        "SELECT VALUES SET WHERE ON USING AS GROUP ORDER HAVING LIMIT UNION EXCEPT INTERSECT JOIN INNER "
-        "LEFT RIGHT FULL CROSS NATURAL STRAIGHT_JOIN WITH FOR RETURNING FROM DEFAULT NULL CASE AND OR NOT "
-        "IN IS WINDOW OFFSET FETCH UPDATE DELETE INSERT DUAL UNNEST"
+        "SELECT VALUES SET WHERE ON USING AS GROUP ORDER HAVING LIMIT UNION EXCEPT INTERSECT JOIN INNER LEFT "
+        "RIGHT FULL CROSS NATURAL STRAIGHT_JOIN WITH FOR RETURNING FROM DEFAULT NULL CASE AND OR NOT IN IS "
+        "WINDOW OFFSET FETCH UPDATE DELETE INSERT DUAL UNNEST"
     )
 )
-#: Functions with FROM between their arguments.
-_FROM_FUNCTIONS: Final = frozenset(str.split("EXTRACT SUBSTRING TRIM OVERLAY POSITION"))
 
 
 def simple_namespace(namespace: str | None) -> str | None:
@@ -71,148 +100,99 @@ def simple_namespace(namespace: str | None) -> str | None:
     return database if _SIMPLE.match(database) else None
 
 
-def summarise(tokens: list[Token], namespace: str | None = None) -> str:
-    """The summary of a tokenized statement; empty where no operation is recognised."""
-    return _Summary([token for token in tokens if token.kind is not Kind.SPACE], namespace).run()
+def summarise(masked: str, namespace: str | None = None) -> str:
+    """The summary of a statement; empty where no operation is recognised.
+
+    Args:
+        masked: the statement after ``mask_sql``: there is no text in it that could be taken for SQL.
+        namespace: name of the database, to stand before the tables.
+    """
+    return _Summary(masked, namespace).run()
 
 
 class _Summary:
-    def __init__(self, tokens: list[Token], namespace: str | None) -> None:
-        self.tokens = tokens
-        self.words = [token.text.upper() if token.kind is Kind.WORD else "" for token in tokens]
+    def __init__(self, text: str, namespace: str | None) -> None:
+        self.text = text
         self.namespace = namespace
         self.parts: list[str] = []
         self.length = 0
         #: Targets named since the last operation.
         self.seen: set[str] = set()
-        #: Names of common table expressions: no tables.
-        self.expressions: set[str] = set()
+        #: Names of common table expressions.
+        self.expressions: frozenset[str] = frozenset()
 
     def run(self) -> str:
-        first = True
-        in_with = False
-        #: Whether the parenthesis that is open belongs to a function with FROM inside.
-        functions: list[bool] = []
-        #: Depth at which a list after FROM goes on, -1 for none.
-        listing = -1
-        index, count = 0, len(self.tokens)
-        while index < count and self.length <= LIMIT:
-            word, text = self.words[index], self.tokens[index].text
-            previous = self.words[index - 1] if index else ""
-            index += 1
-            if text == "(":
-                functions.append(previous in _FROM_FUNCTIONS)
-                continue
-            if text == ")":
-                if functions:
-                    functions.pop()
-                if listing > len(functions):
-                    listing = -1
-                continue
-            if text == ";":
-                first, listing = True, -1
-                continue
-            if text == "," and listing == len(functions):
-                index = self.target(index)
-                continue
-            if not word:
-                first = False
-                continue
-            if first and word == "WITH":
-                in_with, first = True, False
-            elif in_with and word == "AS" and self.text(index) == "(" and index > 1:
-                self.expression(index - 2)
-            elif self.is_operation(word, previous, self.text(index), first):
-                index = self.operation(word, index, first)
-                listing = len(functions) if word == "UPDATE" else -1
-                first = False
-            elif word == "FROM" or word in _JOINS:
-                if not (word == "FROM" and (previous == "DISTINCT" or (functions and functions[-1]))):
-                    index = self.target(index)
-                    listing = len(functions)
-                first = False
-            else:
-                if word in _RESERVED and word != "AS":
-                    listing = -1
-                first = False
-        return self.text_of_parts()
+        first = _FIRST.match(self.text)
+        if first is None:
+            return ""
+        position = first.end()
+        if first.lastgroup == "with":
+            self.expressions = frozenset(_EXPRESSION.findall(self.text))
+        else:
+            position = self.operation(str(first.lastgroup), first[str(first.lastgroup)], position)
+        while self.length <= LIMIT:
+            match = _FURTHER.match(self.text, position)
+            if match is None:
+                break
+            position = match.end()
+            if match.lastgroup == "from":
+                position = self.targets(position)
+            elif match.lastgroup:
+                position = self.operation(match.lastgroup, match[match.lastgroup], position)
+        return self.summary()
 
-    def text(self, index: int) -> str:
-        return self.tokens[index].text if 0 <= index < len(self.tokens) else ""
-
-    def word(self, index: int) -> str:
-        return self.words[index] if 0 <= index < len(self.words) else ""
-
-    def is_operation(self, word: str, previous: str, following: str, first: bool) -> bool:
-        if first:
-            return word in _FIRST
-        if word == "SELECT":
-            return True
-        return word in _INNER and previous not in _NO_OPERATION_AFTER and following != "("
-
-    def expression(self, index: int) -> None:
-        """Note the name of a common table expression: ``name AS (`` or ``name (columns) AS (``."""
-        if self.text(index) == ")":
-            while index >= 0 and self.text(index) != "(":
-                index -= 1
-            index -= 1
-        self.expressions.add(self.text(index))
-
-    def operation(self, word: str, index: int, first: bool) -> int:
-        """Add an operation and, where it comes right behind, its target. Gives the index to go on from."""
+    def operation(self, group: str, name: str, position: int) -> int:
+        """Add an operation and, where it comes right behind, its target. Gives the position behind it."""
         self.seen = set()
-        name = self.text(index - 1)
-        if word in _SCHEMA_OPERATIONS and first:
-            return self.schema_operation(name, index)
-        if word in ("RELEASE", "START") and self.word(index) in ("SAVEPOINT", "TRANSACTION"):
-            name = f"{name} {self.text(index)}"
-        self.add(name)
-        if word in _TARGET_FOLLOWS:
-            return self.target(index)
-        return index
-
-    def schema_operation(self, name: str, index: int) -> int:
-        """``CREATE [UNIQUE …] TABLE [IF NOT EXISTS] name``"""
-        for ahead in range(index, min(index + 5, len(self.tokens))):
-            kind = self.words[ahead]
-            if not kind:
-                break
-            if kind in _OBJECTS:
-                self.add(f"{name} {self.text(ahead)}")
-                if kind in ("USER", "ROLE"):
-                    return ahead + 1
-                return self.target(ahead + 1, qualify=kind in _QUALIFIED_OBJECTS)
-        self.add(name)
-        return self.target(index) if name.upper() == "TRUNCATE" else index
-
-    def target(self, index: int, *, qualify: bool = True) -> int:
-        """Add the name at ``index``, if there is one. Gives the index behind it."""
-        while self.word(index) in _SKIPPED:
-            index += 1
-        parts: list[str] = []
-        while index < len(self.tokens):
-            token = self.tokens[index]
-            if token.kind not in (Kind.WORD, Kind.NAME) or self.words[index] in _RESERVED:
-                break
-            parts.append(_PLAIN.sub(r"\1", token.text))
-            index += 1
-            if self.text(index) != ".":
-                break
-            index += 1
-        if parts:
-            name = ".".join(parts)
-            if qualify and len(parts) == 1 and self.namespace and name not in self.expressions:
-                name = f"{self.namespace}.{name}"
-            if name not in self.seen:
-                self.seen.add(name)
+        name = " ".join(name.split())
+        if group == "schema":
+            kind = _OBJECT.match(self.text, position)
+            if kind is None:
                 self.add(name)
-        return index
+                return position
+            self.add(f"{name} {kind['object']}")
+            word = kind["object"].upper()
+            return (
+                kind.end()
+                if word in _UNNAMED_OBJECTS
+                else self.target(kind.end(), word in _QUALIFIED_OBJECTS)
+            )
+        self.add(name)
+        if group == "acts":
+            return self.targets(position) if name.upper() == "UPDATE" else self.target(position)
+        return self.target(position) if group == "truncate" else position
+
+    def targets(self, position: int) -> int:
+        """Add a list of names with their aliases."""
+        while self.length <= LIMIT:
+            behind = self.target(position)
+            further = _NEXT.match(self.text, behind) if behind > position else None
+            if further is None:
+                return behind
+            position = further.end()
+        return position
+
+    def target(self, position: int, qualify: bool = True) -> int:
+        """Add the name at ``position``, if there is one. Gives the position behind it."""
+        filler = _FILLER.match(self.text, position)
+        start = filler.end() if filler else position
+        match = _NAME.match(self.text, start)
+        if match is None or match.group().upper() in _RESERVED:
+            return position
+        parts = _SEPARATE.findall(match.group())
+        name = ".".join(_PLAIN.sub(r"\1", part) for part in parts)
+        if qualify and len(parts) == 1 and self.namespace and parts[0] not in self.expressions:
+            name = f"{self.namespace}.{name}"
+        if name not in self.seen:
+            self.seen.add(name)
+            self.add(name)
+        return match.end()
 
     def add(self, part: str) -> None:
         self.parts.append(part)
         self.length += len(part) + 1
 
-    def text_of_parts(self) -> str:
+    def summary(self) -> str:
         while self.parts and self.length - 1 > LIMIT:
             self.length -= len(self.parts.pop()) + 1
         return " ".join(self.parts)

@@ -22,6 +22,9 @@ from otel_bridge.model.translate.point import (
 KNOWN_METHODS: Final = set(str.split("CONNECT DELETE GET HEAD OPTIONS PATCH POST PUT QUERY TRACE"))
 OTHER_METHOD: Final = "_OTHER"
 
+#: Longer paths are not remembered.
+_REMEMBERED: Final = 512
+
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 _ID = re.compile(
@@ -80,9 +83,10 @@ class ServerRequest(Point):
     project_id: str | None
 
     def describe(self) -> tuple[str, dict[str, Any]]:
-        path = wsgi_text(text_of(self.script) + text_of(self.path)) or "/"
+        raw = text_of(self.script) + text_of(self.path)
+        path, template = _paths(raw) if len(raw) <= _REMEMBERED else _paths.__wrapped__(raw)
         known, attributes = method_attributes(self.method)
-        attributes["url.path"] = redact_path(path)
+        attributes["url.path"] = path
         attributes["url.scheme"] = text_of(self.scheme) or "http"
         query = text_of(self.query)
         if query:
@@ -112,7 +116,14 @@ class ServerRequest(Point):
         route = text_of(self.route)
         if route:
             attributes["http.route"] = route
-        return span_name(f"{known} {route or path_template(attributes['url.path'])}"), attributes
+        return span_name(f"{known} {route or template}"), attributes
+
+
+@lru_cache(maxsize=2048)
+def _paths(raw: str) -> tuple[str, str]:
+    """The path as it may be shown, and its template. Services are polled: paths come again."""
+    path = redact_path(wsgi_text(raw)) or "/"
+    return path, path_template(path)
 
 
 def wsgi_text(text: str) -> str:

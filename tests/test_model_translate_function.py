@@ -1,0 +1,103 @@
+"""translate.function: functions and everything else with a name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from otel_bridge.model.translate import FunctionCall, finish, point_from_info, to_osprofiler
+from otel_bridge.model.translate.function import function_name
+from otel_bridge.model.translate.point import DETAIL_LIMIT
+
+INTERNAL = 1
+FUNCTION = "nova.compute.manager.ComputeManager.reboot_instance"
+
+
+@pytest.mark.parametrize(
+    ("qualified", "parts"),
+    [
+        (FUNCTION, ("ComputeManager.reboot_instance", "ComputeManager", "reboot_instance")),
+        ("a._Private.run", ("_Private.run", "_Private", "run")),
+        ("Driver.plug", ("Driver.plug", "Driver", "plug")),
+        ("heat.engine.stack.create", (None, None, "create")),
+        ("create", (None, None, "create")),
+        ("x.expected_exceptions.<locals>.outer.<locals>.inner", (None, None, None)),
+        ("", (None, None, "")),
+        ("...", (None, None, "")),
+    ],
+)
+def test_a_function_name_is_taken_apart(qualified: str, parts: tuple[str | None, ...]) -> None:
+    assert tuple(function_name(qualified)) == parts
+
+
+@pytest.mark.parametrize(
+    ("slots", "name", "expected"),
+    [
+        (
+            {"name": "driver", "function": FUNCTION},
+            "ComputeManager.reboot_instance",
+            {"code.function.name": FUNCTION},
+        ),
+        (
+            {"name": "create_stack", "function": "heat.x.create"},
+            "create_stack",
+            {"code.function.name": "heat.x.create"},
+        ),
+        ({"name": "l3-agent"}, "l3-agent", {}),
+        ({}, "function", {}),
+        (
+            {"name": "a", "args": "(1,)", "kwargs": "{'admin_pass': 'x'}", "result": "token=y"},
+            "a",
+            {
+                "osprofiler.function.args": "(1,)",
+                "osprofiler.function.kwargs": "{'admin_pass': REDACTED}",
+                "osprofiler.function.result": "token=REDACTED",
+            },
+        ),
+    ],
+)
+def test_functions(slots: dict[str, Any], name: str, expected: dict[str, Any]) -> None:
+    assert FunctionCall(**slots).translate() == (name, expected)
+
+
+@pytest.mark.parametrize("function", [FUNCTION, "heat.engine.stack.create"])
+def test_the_point_of_osprofiler_comes_back_as_it_was(function: str) -> None:
+    info = {
+        "function": {"name": function, "args": "(1,)", "kwargs": "{}"},
+        "zone": "a",
+        "count": 2,
+        "on": True,
+    }
+    point = point_from_info("vif_driver", info, capture_args=True)
+    finish(point, {"function": {"result": "None"}}, capture_args=True)
+    name, attributes = point.translate()
+    assert to_osprofiler(name, INTERNAL, attributes) == ("vif_driver", info, {"function": {"result": "None"}})
+
+
+def test_a_point_without_a_function_gets_one_for_osprofilers_readers() -> None:
+    name, attributes = point_from_info("driver", None).translate()
+    assert to_osprofiler(name, INTERNAL, attributes) == ("driver", {"function": {"name": "driver"}}, {})
+
+
+def test_a_span_of_somebody_else_reads_as_a_point_of_its_name() -> None:
+    assert to_osprofiler("build image", INTERNAL, {"a": 1}) == (
+        "build image",
+        {"function": {"name": "build image"}},
+        {},
+    )
+
+
+def test_arguments_are_cut_visibly() -> None:
+    shown = FunctionCall(name="a", args="x" * (DETAIL_LIMIT + 1)).translate()[1]["osprofiler.function.args"]
+    assert len(shown) <= DETAIL_LIMIT
+    assert shown.endswith(f"...[{DETAIL_LIMIT + 1} characters]")
+
+
+@settings(deadline=None)
+@given(st.text())
+def test_any_function_name_is_taken(qualified: str) -> None:
+    short = function_name(qualified).short
+    assert short is None or len(short) <= 255
