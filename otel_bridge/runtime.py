@@ -117,7 +117,7 @@ def setup(
         _set_up = True
         if settings.gate.enabled and not _handle.unusable:
             gate.enable(settings.gate.keys)
-            _instrument(settings, _handle.tracer_provider)
+            _instrument(settings, _handle.tracer_provider, conf)
             if settings.flush_on_sigterm:
                 _flush_on_sigterm()
         else:
@@ -216,7 +216,7 @@ def _exporter(settings: Settings) -> Exporter:
     return DiscardingExporter()
 
 
-def _instrument(settings: Settings, provider: TracerProvider) -> None:
+def _instrument(settings: Settings, provider: TracerProvider, conf: Any) -> None:
     """Switch on the instrumentors of what is installed; what is missing is none of our business."""
     for name in settings.instrument:
         try:
@@ -224,7 +224,7 @@ def _instrument(settings: Settings, provider: TracerProvider) -> None:
         except ImportError as exc:
             LOG.debug("%s is not instrumented: %s", name, exc)
             continue
-        instrumentor.instrument(tracer_provider=provider, keys=settings.gate.keys)
+        instrumentor.instrument(tracer_provider=provider, keys=settings.gate.keys, conf=conf)
         _instrumentors.append(instrumentor)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable, Iterable
 from hmac import compare_digest
@@ -33,6 +34,9 @@ _STANDARD_ALPHABET = bytes.maketrans(b"-_", b"+/")
 _URL_ALPHABET = bytes.maketrans(b"+/", b"-_")
 _INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
+_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+#: What osprofiler and we write, to the letter; to match it costs a third of reading JSON.
+_CANONICAL = re.compile(f'{{"base_id": "({_UUID})", "parent_id": "({_UUID})"}}')
 #: The C scanner under json.loads, at a quarter of its cost.
 _scan_json: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
@@ -178,6 +182,12 @@ class KeyRing:
 def _unpack(raw: bytes, key: Key) -> TraceInfo | None:
     """The trace info in verified base64 text. Raises or returns None when it is not well formed."""
     text = a2b_base64(raw.translate(_STANDARD_ALPHABET)).decode()
+    canonical = _CANONICAL.fullmatch(text)
+    if canonical is not None:
+        base_id, parent_id = canonical.groups()
+        trace_id = int(base_id.replace("-", ""), 16)
+        parent = 0 if parent_id == base_id else int(parent_id[19:23] + parent_id[24:], 16)
+        return TraceInfo(trace_id, parent, key) if trace_id else None
     content, end = _scan_json(text, 0)
     base_id = content.pop("base_id")
     parent_id = content.pop("parent_id", None)
