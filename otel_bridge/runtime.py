@@ -6,6 +6,7 @@ are not touched.
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import threading
@@ -117,7 +118,7 @@ def setup(
         _set_up = True
         if settings.gate.enabled and not _handle.unusable:
             gate.enable(settings.gate.keys)
-            _instrument(settings, _handle.tracer_provider, conf)
+            _instrument(_handle, conf)
             if settings.flush_on_sigterm:
                 _flush_on_sigterm()
         else:
@@ -216,26 +217,40 @@ def _exporter(settings: Settings) -> Exporter:
     return DiscardingExporter()
 
 
-def _instrument(settings: Settings, provider: TracerProvider, conf: Any) -> None:
-    """Switch on the instrumentors of what is installed; what is missing is none of our business."""
-    for name in settings.instrument:
-        try:
-            instrumentor = _instrumentor(name)
-        except ImportError as exc:
-            LOG.debug("%s is not instrumented: %s", name, exc)
-            continue
-        instrumentor.instrument(tracer_provider=provider, keys=settings.gate.keys, conf=conf)
-        _instrumentors.append(instrumentor)
+#: What ``[otel_bridge] instrument`` names: the library's module, then our instrumentor's and its class.
+_INSTRUMENTORS = {
+    "messaging": ("oslo_messaging", "otel_bridge.instrumentation.messaging", "MessagingInstrumentor"),
+    "sqlalchemy": ("sqlalchemy", "otel_bridge.instrumentation.sqlalchemy", "SQLAlchemyInstrumentor"),
+}
 
 
-def _instrumentor(name: str) -> Any:
-    if name == "messaging":
-        from otel_bridge.instrumentation.messaging import MessagingInstrumentor
+def _instrument(handle: Handle, conf: Any) -> None:
+    """Instrument each library as soon as the service has imported it.
 
-        return MessagingInstrumentor()
-    from otel_bridge.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
+    Not before: to import oslo.messaging takes a second, and chooses the service's threading model.
+    """
+    try:
+        from wrapt import register_post_import_hook
+    except ImportError as exc:  # none of the extras is installed, so there is nothing to instrument with
+        LOG.debug("nothing is instrumented: %s", exc)
+        return
+    for name in handle.settings.instrument:
+        library, module, cls = _INSTRUMENTORS[name]
 
-    return SQLAlchemyInstrumentor()
+        def imported(_module: Any, module: str = module, cls: str = cls) -> None:
+            if _handle is not handle:  # shut down in the meantime
+                return
+            try:
+                instrumentor = getattr(importlib.import_module(module), cls)()
+                instrumentor.instrument(
+                    tracer_provider=handle.tracer_provider, keys=handle.settings.gate.keys, conf=conf
+                )
+            except Exception:  # the service is in the middle of an import of its own
+                LOG.warning("%s is not instrumented", module, exc_info=True)
+            else:
+                _instrumentors.append(instrumentor)
+
+        register_post_import_hook(imported, library)
 
 
 def _uninstrument() -> None:

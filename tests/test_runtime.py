@@ -277,3 +277,24 @@ def test_the_import_is_light_and_brings_no_optional_dependency():
         "    assert name not in sys.modules, name\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+INSTRUMENTED = """
+import sys
+import otel_bridge
+otel_bridge.setup()
+assert "oslo_messaging" not in sys.modules and "sqlalchemy" not in sys.modules
+import sqlalchemy
+engine = sqlalchemy.create_engine("sqlite://")
+assert "_otel_bridge_statements" in vars(engine.dialect)
+otel_bridge.shutdown()
+assert "_otel_bridge_statements" not in vars(engine.dialect)
+"""
+
+
+def test_a_library_is_instrumented_when_the_service_imports_it_and_not_before():
+    environ = {**os.environ, "OTEL_BRIDGE_HMAC_KEYS": "key", "OTEL_TRACES_EXPORTER": "none"}
+    done = subprocess.run(
+        [sys.executable, "-c", INSTRUMENTED], env=environ, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
