@@ -1,1 +1,5 @@
-"""The embedded backend: an OTLP/HTTP receiver into SQLite, with a viewer."""
+"""The embedded backend: takes OTLP over HTTP, keeps the spans in SQLite, shows them in the browser."""
+
+from otel_bridge.collector.server import ListenError, Server
+
+__all__ = ["ListenError", "Server"]

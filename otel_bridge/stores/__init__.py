@@ -1,1 +1,9 @@
-"""Reading traces back."""
+"""Reading traces back, from wherever they were kept.
+
+``open_store("jaeger+http://jaeger:16686").get(trace_id)`` is the whole of it.
+"""
+
+from otel_bridge.stores.opening import open_store
+from otel_bridge.stores.protocol import StoreError, TraceNotFound, TraceStore
+
+__all__ = ["StoreError", "TraceNotFound", "TraceStore", "open_store"]

@@ -1,0 +1,43 @@
+"""From URLs to stores."""
+
+import subprocess
+import sys
+
+import pytest
+
+from otel_bridge.stores import StoreError, open_store
+
+
+@pytest.mark.parametrize(
+    ("url", "kind", "shown"),
+    [
+        ("sqlite:/var/lib/traces.sqlite", "SqliteStore", "sqlite:/var/lib/traces.sqlite"),
+        ("sqlite:///var/lib/traces.sqlite", "SqliteStore", "sqlite:/var/lib/traces.sqlite"),
+        ("sqlite:traces.sqlite", "SqliteStore", "sqlite:traces.sqlite"),
+        ("jaeger+http://jaeger:16686", "JaegerStore", "jaeger+http://jaeger:16686"),
+        ("jaeger+https://u:p@jaeger/base", "JaegerStore", "jaeger+https://***@jaeger/base"),
+        ("http://127.0.0.1:16687", "EmbeddedStore", "http://127.0.0.1:16687"),
+        ("HTTPS://u:p@example.org", "EmbeddedStore", "HTTPS://***@example.org"),
+    ],
+)
+def test_each_form_of_url_opens_its_store(url, kind, shown):
+    store = open_store(url)
+    assert type(store).__name__ == kind
+    assert store.url == shown
+
+
+@pytest.mark.parametrize("url", ["", "traces.sqlite", "sqlite:", "mongodb://u:secret@host", "jaeger://host"])
+def test_any_other_is_refused_and_named(url):
+    with pytest.raises(StoreError) as caught:
+        open_store(url)
+    assert "sqlite:PATH, jaeger+http://HOST:16686 or http://HOST:16687" in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_stores_load_nothing_until_opened():
+    """A reader of Jaeger loads neither sqlite3 nor protobuf."""
+    code = (
+        "import sys; from otel_bridge.stores import open_store; open_store('jaeger+http://h:1');"
+        "assert not {'sqlite3', 'google.protobuf', 'opentelemetry.sdk'} & set(sys.modules), sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
