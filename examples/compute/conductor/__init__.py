@@ -1,0 +1,1 @@
+"""The conductor: sees a request through, from the choice of a node to the result."""

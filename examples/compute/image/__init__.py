@@ -1,0 +1,1 @@
+"""The image service, a service of its own, and the client that compute has for it."""
