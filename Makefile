@@ -22,13 +22,24 @@ $(READY): requirements/dev.lock pyproject.toml
 	@touch $@
 
 demo: $(READY) ## Run the main job on the embedded store; KEEP=1 leaves it running
-	$(BIN)/otel-bridge demo $(if $(KEEP),--keep)
+	$(BIN)/otel-bridge demo --dir build/demo $(if $(filter-out 0,$(KEEP)),--keep)
 
 test: $(READY) ## Unit, property and loopback integration tests; no service needed
 	$(BIN)/python -m pytest -m "not e2e"
 
+# JAEGER_BIN names a Jaeger v2 binary to use instead of the one that is built, once, from the Go module.
 e2e: $(READY) ## The example on a real Jaeger, RabbitMQ and MariaDB
-	$(BIN)/python -m pytest -m e2e tests/e2e
+	@if [ ! -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || [ ! -x /usr/sbin/mariadbd ]; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    export DEBIAN_FRONTEND=noninteractive; \
+	    apt-get update -qq && \
+	    apt-get install -y -qq --no-install-recommends rabbitmq-server mariadb-server </dev/null; \
+	  else \
+	    echo "install Debian's packages rabbitmq-server and mariadb-server first"; exit 1; \
+	  fi; \
+	fi
+	PYTHONPATH=tests $(BIN)/python -m e2e.jaeger
+	OTEL_BRIDGE_E2E_REQUIRE=1 $(BIN)/python -m pytest -m e2e tests/e2e
 
 bench: $(READY) ## Cost against the peers, in one run; writes bench.json
 	$(BIN)/python -m benchmarks --json bench.json

@@ -50,7 +50,8 @@ def test_the_last_exception_is_the_error() -> None:
     assert walk.error_type(traces.span(1, events=events)) == "Last"
     assert walk.error_message(traces.span(1, events=events)) == "two"
     assert walk.error_type(traces.span(1, events=events, attributes={"error.type": 500})) == "500"
-    assert walk.error_message(traces.span(1, events=events, status_message="said")) == "said"
+    assert walk.error_message(traces.span(1, events=events, status_message="Last: two")) == "two"
+    assert walk.error_message(traces.span(1, status_message="said")) == "said"
     assert walk.error_type(traces.span(1)) == walk.error_message(traces.span(1)) == ""
 
 

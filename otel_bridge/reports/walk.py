@@ -80,8 +80,11 @@ def exception_type(span: SpanRecord) -> str:
 
 
 def error_message(span: SpanRecord) -> str:
-    """What a failed span says of its failure; may be empty."""
-    return span.status_message or _of_exception(span, "exception.message")
+    """What a failed span says of its failure; may be empty.
+
+    The exception's own message first: a status description repeats its type.
+    """
+    return _of_exception(span, "exception.message") or span.status_message
 
 
 def _of_exception(span: SpanRecord, key: str) -> str:
