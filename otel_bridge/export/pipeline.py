@@ -27,6 +27,7 @@ from typing import Any
 
 from otel_bridge.export import native
 from otel_bridge.export.outcome import Exporter
+from otel_bridge.log import warn
 from otel_bridge.tracing.counter import Counter
 from otel_bridge.tracing.spans import Span
 
@@ -189,6 +190,14 @@ class Pipeline:
         self.capacity = 0
         if self._drain(_nothing):
             self.exporter.close()
+        lost = sum(self.stats().dropped.values())
+        while self.notices:  # nobody else will come to log them
+            warn(self.notices.pop(0))
+        if lost:
+            warn(f"{lost} spans were lost in this process: {self._reasons()}")
+
+    def _reasons(self) -> str:
+        return ", ".join(f"{count} {reason}" for reason, count in sorted(self.stats().dropped.items()))
 
     def stats(self) -> PipelineStats:
         """What became of the spans so far."""
