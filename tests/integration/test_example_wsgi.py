@@ -46,6 +46,8 @@ class _Server:
     def __init__(self, directory, workers):
         [self.port] = free_ports(1)
         self.directory = directory
+        self.workers = workers
+        self.answered = set()
         arguments = [str(example.directory()), str(directory), str(self.port), str(workers)]
         self.process = Process(
             "the server", [sys.executable, "-c", _PROGRAM, *arguments], log=directory / "log"
@@ -60,10 +62,13 @@ class _Server:
             connection.close()
 
     def is_up(self):
-        try:
-            return self.get()
-        except OSError:
-            return None
+        """Whether every worker has answered by now: one that is still starting ends otherwise."""
+        with ThreadPoolExecutor(8) as pool:
+            try:
+                self.answered.update(pool.map(lambda _: self.get(), range(8)))
+            except OSError:
+                return False
+        return len(self.answered) == self.workers
 
     def held(self):
         return [int(path.name.removeprefix("held-")) for path in self.directory.glob("held-*")]
