@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 
 from otel_bridge.log import warn
 from otel_bridge.tracing.counter import Counter
@@ -55,19 +56,31 @@ def key_for(text: str) -> Key | None:
     Any key will do where the process was given none (a command line client); else it has to be one of
     its own, and tracing must not be switched off.
     """
-    if _enabled is False or not text:
+    if _enabled is False or not isinstance(text, str) or not text:
         return None
     if _keys:
         found = _keys.find(text)
         if found is None:
             count_refused()
         return found
-    return _foreign_key(text)
+    try:
+        return _foreign_key(text)
+    except ValueError:  # no text that could be written down: half of a surrogate pair
+        return None
 
 
 @functools.lru_cache(maxsize=64)
 def _foreign_key(text: str) -> Key:
     return Key(text)  # hashing a key in costs more than a whole span
+
+
+def _begin_anew() -> None:
+    """In a forked child, which counts for itself."""
+    global refused
+    refused = Counter()
+
+
+os.register_at_fork(after_in_child=_begin_anew)
 
 
 def count_refused() -> None:

@@ -87,7 +87,9 @@ def init(hmac_key: str, base_id: str | None = None, parent_id: str | None = None
         The profiler; :func:`get` gives it as well from now on.
     """
     profiler = _Profiler(hmac_key, base_id, parent_id)
-    if profiler._remote is not None:
+    if profiler._remote is None:
+        _leave()
+    else:
         context = Context(_get())
         _drop(context, OPEN_KEY, None)
         _put(context, ctx.SPAN_KEY, profiler._remote)
@@ -104,9 +106,13 @@ def get() -> _Profiler | None:
 
 def clean() -> None:
     """Leave the trace. Points that were started and not stopped end here, marked incomplete."""
+    end_open(points.last(_get()))
+    _leave()
+
+
+def _leave() -> None:
     context = _get()
     if ctx.TRACE_INFO_KEY in context or OPEN_KEY in context:
-        end_open(points.last(context))
         context = Context(context)
         for key in (OPEN_KEY, ctx.TRACE_INFO_KEY, ctx.SPAN_KEY):
             _drop(context, key, None)
@@ -132,19 +138,25 @@ def stop(info: Info = None) -> None:
         info: what became of it; ``etype`` and ``message`` make it an error.
     """
     opened: Any = _get().get(OPEN_KEY)
-    if opened is not None:
+    if opened is not None and opened.owner is None:
         _stop(opened, info)
 
 
 def _start(context: Context, name: str, info: Info, owner: object) -> OpenPoint | None:
     parent: Any = context.get(ctx.SPAN_KEY)
     serving = parent.__class__ is Remote
-    if not serving and (parent is None or not parent.is_recording()):
+    # Below a span of ours also when it has ended: work may outlive the request that it belongs to.
+    if not serving and parent.__class__ is not Span and not _records(parent):
         return None
     if not isinstance(name, str):
         name = str(name)
-    point = translate.point_from_info(name, info, capture_args=False, serving=serving)
-    span = _leaf(_tracer or _own_tracer(), context, translate.span_kind(name, info, serving), point)
+    try:
+        point = translate.point_from_info(name, info, capture_args=False, serving=serving)
+        kind = translate.span_kind(name, info, serving)
+    except Exception:  # info that cannot be read costs itself only
+        point = translate.point_from_info(name, None, capture_args=False, serving=serving)
+        kind = translate.span_kind(name, None, serving)
+    span = _leaf(_tracer or _own_tracer(), context, kind, point)
     if span is None:
         return None
     opened = OpenPoint(span, point, context, points.last(context), owner)
@@ -153,6 +165,10 @@ def _start(context: Context, name: str, info: Info, owner: object) -> OpenPoint 
     _put(changed, OPEN_KEY, opened)
     _set(changed)
     return opened
+
+
+def _records(parent: Any) -> bool:
+    return isinstance(parent, api.Span) and parent.is_recording()
 
 
 def _leaf(tracer: api.Tracer, context: Context, kind: api.SpanKind, point: translate.Point) -> Any:
@@ -181,8 +197,11 @@ def _stop(opened: OpenPoint, info: Info, exc: BaseException | None = None) -> No
         end_open(newest, opened)
         _set(opened.before)
     # else: stopped in another context than started, where there is nothing of it to restore
-    if info:
-        failed = translate.finish(opened.point, info)
+    if info is not None:
+        try:
+            failed = translate.finish(opened.point, info) if info else None
+        except Exception:  # as in _start()
+            failed = None
         if failed is not None:
             span.fail_as(*failed)
     if exc is not None:
@@ -424,12 +443,17 @@ class _Profiler:
     __slots__ = ("_info", "_remote")
 
     def __init__(self, hmac_key: str, base_id: str | None = None, parent_id: str | None = None) -> None:
-        base = base_id or ids.new_base_id()
-        trace_id = ids.trace_id(base)
         self._remote: Remote | None = None
         self._info: TraceInfo | None = None
         key = gate.key_for(hmac_key)
-        if key is not None and trace_id:
+        if key is None:
+            return
+        # What a message said is handed on to us as it is.
+        base: Any = base_id or ids.new_base_id()
+        if not isinstance(parent_id, str):
+            parent_id = None
+        trace_id = ids.trace_id(base) if isinstance(base, str) else 0
+        if trace_id:
             info = TraceInfo(
                 trace_id,
                 ids.parent_span_id(base, parent_id),

@@ -73,6 +73,10 @@ class Handle:
             unverified=gate.refused.value(),
         )
 
+    def flush_and_stop(self) -> None:
+        """Flush within ``exit_timeout`` from a signal handler: nothing is undone, nothing is logged."""
+        self._pipeline.shutdown(quiet=True)
+
     def shutdown(self) -> None:
         """Flush within ``exit_timeout``, undo the instrumentation, and record nothing more."""
         _uninstrument()
@@ -82,6 +86,8 @@ class Handle:
 
 _lock = threading.RLock()
 _handle: Handle | None = None
+#: Outlives its handle: who holds a tracer of it goes on with the next :func:`setup`.
+_provider: TracerProvider | None = None
 #: Whether the handle was made by setup(), and not on demand from the environment.
 _set_up = False
 _instrumentors: list[Any] = []
@@ -114,7 +120,7 @@ def setup(
             settings = config.from_conf(conf, os.environ, project=project, service=service, host=host)
         for problem in settings.problems:
             (LOG.error if problem.fatal else LOG.warning)("%s", problem)
-        _handle = _build(settings, _handle)
+        _handle = _build(settings)
         _set_up = True
         if settings.gate.enabled and not _handle.unusable:
             gate.enable(settings.gate.keys)
@@ -138,7 +144,7 @@ def get_tracer_provider() -> TracerProvider:
                 for problem in settings.problems:
                     if not problem.option.startswith("OTEL_BRIDGE_HMAC"):  # who asks here needs no key
                         LOG.warning("%s", problem)
-                handle = _handle = _build(settings, None)
+                handle = _handle = _build(settings)
     return handle.tracer_provider
 
 
@@ -158,8 +164,9 @@ def shutdown() -> None:
             gate.reset()
 
 
-def _build(settings: Settings, existing: Handle | None) -> Handle:
+def _build(settings: Settings) -> Handle:
     """A handle for ``settings``; a provider that is in use already is kept and given the new pipeline."""
+    global _provider
     notices: list[str] = []
     queue = settings.queue
     unusable = False
@@ -167,6 +174,9 @@ def _build(settings: Settings, existing: Handle | None) -> Handle:
         exporter = _exporter(settings)
     except (ImportError, OSError, ValueError) as exc:
         LOG.error("[otel_bridge] %s; nothing is traced", exc)
+        exporter, unusable = DiscardingExporter(), True
+    except Exception as exc:  # of a stock exporter; what it says may be anything
+        LOG.error("[otel_bridge] the exporter cannot be made: %s; nothing is traced", type(exc).__name__)
         exporter, unusable = DiscardingExporter(), True
     pipeline = Pipeline(
         exporter,
@@ -182,11 +192,11 @@ def _build(settings: Settings, existing: Handle | None) -> Handle:
     def make_resource() -> Resource:
         return Resource({**resource.process_attributes(), **settings.resource})
 
-    if existing is None:
-        provider = TracerProvider(pipeline, make_resource, limits, bounds.max_spans_per_trace)
+    provider = _provider
+    if provider is None:
+        provider = _provider = TracerProvider(pipeline, make_resource, limits, bounds.max_spans_per_trace)
         provider.notices = notices
     else:
-        provider = existing.tracer_provider
         provider.reconfigure(pipeline, make_resource, limits, bounds.max_spans_per_trace, notices)
     return Handle(provider, settings, pipeline, unusable)
 
@@ -255,7 +265,10 @@ def _instrument(handle: Handle, conf: Any) -> None:
 
 def _uninstrument() -> None:
     while _instrumentors:
-        _instrumentors.pop().uninstrument()
+        try:
+            _instrumentors.pop().uninstrument()
+        except Exception:  # what is queued is flushed all the same
+            LOG.warning("an instrumentation could not be undone", exc_info=True)
 
 
 def _flush_on_sigterm() -> None:
@@ -274,5 +287,5 @@ def _terminated(signum: int, frame: FrameType | None) -> None:
     signal.signal(signum, signal.SIG_DFL)
     handle = _handle
     if handle is not None:
-        handle.tracer_provider.pipeline.shutdown()
+        handle.flush_and_stop()
     os.kill(os.getpid(), signum)

@@ -15,6 +15,7 @@ from opentelemetry.context.context import Context
 from opentelemetry.trace import SpanKind
 
 from otel_bridge import gate
+from otel_bridge.log import warn
 from otel_bridge.model.translate import ServerRequest
 from otel_bridge.tracing import context as ctx
 from otel_bridge.tracing import entries, points, propagation
@@ -136,7 +137,6 @@ class WsgiMiddleware:
     def _serve_traced(
         self, environ: Environ, start_response: StartResponse, info: TraceInfo
     ) -> Iterable[bytes]:
-        environ[_TRACED] = True
         look = environ.get
         point: ServerRequest = _new(ServerRequest)
         # Before the application runs: routers rewrite the path.
@@ -154,23 +154,32 @@ class WsgiMiddleware:
         # What may stay unknown is said so: a slot never set is slow to read.
         point.status = point.route = point.request_id = point.project_id = None
         point.error = point.origin = None
-        entry = self._entry or self._resolve()
         traceparent = look("HTTP_TRACEPARENT")
-        span = entry(
-            info,
-            None,
-            _SERVER,
-            point,
-            None if traceparent is None else propagation.refined_parent(info, traceparent),
-        )
-        context = ctx.with_request(ctx.get(), entries.span_of(span), info)
+        try:
+            entry = self._entry or self._resolve()
+            span = entry(
+                info,
+                None,
+                _SERVER,
+                point,
+                None if traceparent is None else propagation.refined_parent(info, traceparent),
+            )
+            context = ctx.with_request(ctx.get(), entries.span_of(span), info)
+        except Exception as exc:  # a sampler, a provider, the configuration: not worth the request
+            warn(f"a request was served untraced, its span could not be made: {type_name(type(exc))}")
+            return self.application(environ, start_response)
+        environ[_TRACED] = True
 
-        def started(status: str, headers: Any, *exc_info: Any) -> Any:
+        # By these names a server may be called, too, although PEP 3333 wants positions.
+        def started(status: str, response_headers: Any, exc_info: Any = None) -> Any:
             point.status = status
             _note_routing(point, environ)
-            if exc_info and exc_info[0]:
-                _fail(span, point, exc_info[0][1])
-            return start_response(status, headers, *exc_info)
+            if not exc_info:
+                return start_response(status, response_headers)
+            exc = exc_info[1] if isinstance(exc_info, tuple) and len(exc_info) == 3 else None
+            if isinstance(exc, BaseException):
+                _fail(span, point, exc)
+            return start_response(status, response_headers, exc_info)
 
         token = ctx.set_(context)
         try:
@@ -201,20 +210,22 @@ class WsgiMiddleware:
 class _Body:
     """The application's iterable: the span is current while it runs, and ends when it is closed."""
 
-    __slots__ = ("_body", "_context", "_next", "_point", "_span")
+    __slots__ = ("_body", "_context", "_current", "_next", "_point", "_span")
 
     def __init__(self, body: Iterable[bytes], span: Any, point: ServerRequest, context: Context) -> None:
         self._body = body
         self._span = span
         self._point = point
         self._context = context
+        #: What was current at the end of the last step: a span may be open from one chunk to a later one.
+        self._current = context
         self._next: Callable[[], bytes] | None = None
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
-        token = ctx.set_(self._context)
+        token = ctx.set_(self._current)
         try:
             advance = self._next
             if advance is None:
@@ -226,10 +237,11 @@ class _Body:
             _fail(self._span, self._point, exc)
             raise
         finally:
-            points.leave(token, self._context)
+            self._current = ctx.get()
+            ctx.detach(token)
 
     def close(self) -> None:
-        token = ctx.set_(self._context)
+        token = ctx.set_(self._current)
         try:
             close = getattr(self._body, "close", None)
             if close is not None:
@@ -238,13 +250,19 @@ class _Body:
             _fail(self._span, self._point, exc)
             raise
         finally:
-            points.leave(token, self._context)
-            self._span.end()
+            self._current = ctx.get()
+            ctx.detach(token)
+            self._end()
+
+    def _end(self) -> None:
+        points.end_open(points.last(self._current), points.last(self._context))
+        self._current = self._context
+        self._span.end()
 
     def __del__(self) -> None:
         # A server that never closes the body would leave its request out of the trace. To end a span
         # takes no lock, so it may be done here; ending it twice does nothing.
-        self._span.end()
+        self._end()
 
 
 def _fail(span: Any, point: ServerRequest, exc: BaseException) -> None:
@@ -261,15 +279,24 @@ def _note_routing(point: ServerRequest, environ: Environ) -> None:
     point.request_id = look("openstack.request_id")
     point.project_id = look("HTTP_X_PROJECT_ID")
     route = look("routes.route")
-    if route is not None:
-        template = getattr(route, "routepath", None)
-    else:
-        request = look("werkzeug.request")
-        template = None if request is None else getattr(getattr(request, "url_rule", None), "rule", None)
-    if template.__class__ is str:
-        point.route = (look("SCRIPT_NAME") or "") + (template if template[:1] == "/" else "/" + template)
+    try:
+        if route is not None:
+            template = getattr(route, "routepath", None)
+        else:
+            request = look("werkzeug.request")
+            template = None if request is None else getattr(getattr(request, "url_rule", None), "rule", None)
+        if type(template) is str:
+            point.route = (look("SCRIPT_NAME") or "") + (template if template[:1] == "/" else "/" + template)
+    except Exception:  # other people's objects: then the request has no route
+        return
 
 
 def _is_file(body: Any, environ: Environ) -> bool:
     """Whether the server may have its own way of sending ``body``, which a wrapper would take from it."""
-    return "wsgi.file_wrapper" in environ and hasattr(body, "read")
+    wrapper = environ.get("wsgi.file_wrapper")
+    if wrapper is None:
+        return False
+    if isinstance(wrapper, type):
+        return isinstance(body, wrapper)
+    # A function: uWSGI's gives the file itself back, mod_wsgi's an object that knows the file.
+    return hasattr(body, "read") or hasattr(body, "filelike")

@@ -8,9 +8,13 @@ import textwrap
 import threading
 from _queue import SimpleQueue
 from time import monotonic, sleep
+from types import SimpleNamespace
+from unittest import mock
 
 import pytest
 
+from otel_bridge.export import native
+from otel_bridge.export import pipeline as pipelines
 from otel_bridge.export.outcome import Outcome
 from otel_bridge.export.pipeline import Pipeline
 
@@ -405,3 +409,156 @@ def test_under_green_threads_the_export_thread_is_a_native_one(kind, first):
         timeout=60,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_flush_after_shutdown_does_not_wait(pipeline):
+    """Exit hooks of the service may flush after ours has shut down: nobody is there who would answer."""
+    pipeline.put(1)
+    pipeline.shutdown()
+    began = monotonic()
+    assert pipeline.force_flush(5)
+    assert monotonic() - began < 2
+
+
+def test_flushes_in_progress_at_shutdown_are_all_answered(pipeline, collector):
+    """The export thread ends at the first request that it sees after shutdown; the others wait as well."""
+    collector.gate.clear()
+    pipeline.put(1)
+    assert collector.entered.wait(10)
+    answers = []
+    flushes = [
+        threading.Thread(target=lambda: answers.append(pipeline.force_flush(20)), daemon=True)
+        for _ in range(3)
+    ]
+    for flush in flushes:
+        flush.start()
+    until(lambda: pipeline._bell.qsize() == 3)
+    stop = threading.Thread(target=pipeline.shutdown, daemon=True)
+    stop.start()
+    until(lambda: pipeline._bell.qsize() == 4)
+    began = monotonic()
+    collector.gate.set()
+    for thread in (*flushes, stop):
+        thread.join(10)
+    assert monotonic() - began < 1.5
+    assert answers == [True] * 3
+
+
+def test_an_exporter_that_fails_to_close_does_not_reach_the_host(caplog):
+    """A stock exporter's shutdown may raise; a signal handler and the exit hooks run it."""
+
+    class Faulty(Collector):
+        def close(self):
+            raise RuntimeError("no")
+
+    pipeline = Pipeline(Faulty(), interval=0.01, exit_timeout=2)
+    pipeline.put(1)
+    pipeline.shutdown()
+    assert pipeline.stats().exported == 1
+    assert "RuntimeError" in caplog.text
+
+
+def test_an_outcome_that_is_none_costs_its_batch_and_nothing_else(pipeline, collector):
+    """The export thread survives whatever an exporter returns, and the spans are counted."""
+    collector.outcome = lambda count: None
+    pipeline.put(1)
+    until(lambda: pipeline.stats().waiting == 0)
+    collector.outcome = None
+    pipeline.put(2)
+    assert pipeline.force_flush(5)
+    stats = pipeline.stats()
+    assert (stats.exported, stats.dropped, stats.waiting) == (1, {"failed": 1}, 0)
+
+
+def test_a_drop_counted_while_shutdown_changes_over_is_not_lost(collector, monkeypatch):
+    """Queue full and shutdown at once: exported + dropped + waiting stays what was handed over."""
+    pipeline = Pipeline(collector, capacity=1, interval=60, exit_timeout=1)
+    pipeline.put(1)
+    full = pipeline._full  # what a put() in another thread has read and is about to add to
+    pipeline.shutdown()
+    full.add()
+    assert pipeline.stats().ended == 2
+
+
+def test_flushes_without_a_thread_do_not_leave_a_deadline_behind(collector, monkeypatch):
+    """Two threads that flush where no export thread can be started do not shorten each other's time."""
+    pipeline = Pipeline(collector, interval=0.01, exit_timeout=2)
+    monkeypatch.setattr(native, "start_thread", mock.Mock(side_effect=RuntimeError("no more threads")))
+    inside, leave = threading.Event(), threading.Event()
+    encode = collector.encode
+
+    def slow(spans):
+        if 1 in spans:
+            inside.set()
+            leave.wait(10)
+        return encode(spans)
+
+    collector.encode = slow
+    pipeline.put(1)
+    first = threading.Thread(target=pipeline.force_flush, args=(0.05,))
+    first.start()
+    assert inside.wait(10)
+    drain = pipeline._drain
+
+    def meanwhile(*arguments):  # the second flush has begun when the first one ends
+        leave.set()
+        first.join(10)
+        return drain(*arguments)
+
+    pipeline._queue.append(2)
+    monkeypatch.setattr(pipeline, "_drain", meanwhile)
+    pipeline.force_flush(0.05)
+    monkeypatch.undo()
+    collector.gate.clear()  # the collector answers after a while only
+    threading.Timer(0.1, collector.gate.set).start()
+    pipeline.put(3)
+    assert pipeline.force_flush(5)
+    assert 3 in collector.spans
+    pipeline.shutdown()
+
+
+def test_a_flush_without_a_thread_that_runs_out_of_time_keeps_the_rest(collector, monkeypatch):
+    """force_flush with no time left drops nothing: the spans wait for the next flush."""
+    pipeline = Pipeline(collector, interval=0.01, exit_timeout=2)
+    monkeypatch.setattr(native, "start_thread", mock.Mock(side_effect=RuntimeError("no more threads")))
+    pipeline.put(1)
+    assert not pipeline.force_flush(0)
+    assert pipeline.stats().waiting == 1
+    assert pipeline.force_flush(5)
+    assert collector.spans == [1]
+
+
+def test_one_pipeline_that_cannot_shut_down_does_not_keep_the_others_from_it(collector, monkeypatch):
+    """The exit hook goes through all pipelines, whatever one of them does."""
+    bad, good = Pipeline(collector), Pipeline(collector, interval=60)
+    good.put(1)
+    monkeypatch.setattr(pipelines, "_pipelines", [bad, good])
+    monkeypatch.setattr(bad, "shutdown", mock.Mock(side_effect=RuntimeError("no")))
+    pipelines.shutdown_all()
+    assert collector.spans == [1]
+
+
+def test_exit_hooks_are_registered_once_even_if_the_server_refuses_its_own(collector, monkeypatch):
+    """mod_wsgi's subscribe_shutdown may raise: spans are exported, and atexit is not filled up."""
+    refusing = SimpleNamespace(subscribe_shutdown=mock.Mock(side_effect=RuntimeError("no")))
+    monkeypatch.setitem(pipelines.sys.modules, "mod_wsgi", refusing)
+    monkeypatch.setattr(pipelines, "_hooked_pids", set())
+    registered = mock.Mock()
+    monkeypatch.setattr("atexit.register", registered)
+    pipeline = Pipeline(collector, interval=0.01)
+    for number in range(10):
+        pipeline.put(number)
+    until(lambda: len(collector.spans) == 10)
+    assert registered.call_count == 1
+    pipeline.shutdown()
+
+
+def test_an_interrupted_wake_up_does_not_silence_the_pipeline(pipeline, collector, monkeypatch):
+    """A signal handler that raises in the middle of put() may cost a wake-up, but no later span."""
+    pipeline.put(1)
+    until(lambda: collector.spans == [1] and pipeline._parked)
+    pipeline._parked.clear()  # the token was taken, and then came KeyboardInterrupt
+    monkeypatch.setattr(pipelines, "LOOK_AGAIN", 0.05, raising=False)
+    pipeline.put(2)
+    pipeline._bell.put(None)  # let the thread begin a round with the shorter time
+    until(lambda: collector.spans == [1, 2])

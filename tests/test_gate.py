@@ -56,3 +56,12 @@ def test_refusals_are_counted():
     before = gate.refused.value()
     gate.count_refused()
     assert gate.refused.value() == before + 1
+
+
+@pytest.mark.parametrize("text", ["\ud800", b"key", 5, ["key"], None])
+@pytest.mark.parametrize("keys", [None, "key"])
+def test_a_key_of_any_kind_is_a_key_or_none(text, keys):
+    """key_for() is asked with what a message says."""
+    if keys:
+        gate.enable(KeyRing.parse(keys))
+    assert gate.key_for(text) is None

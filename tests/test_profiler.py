@@ -6,6 +6,7 @@ import inspect
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from unittest import mock
 
 import pytest
 from opentelemetry import context as context_api
@@ -454,3 +455,95 @@ def test_it_runs_on_the_sdks_provider_too():
 
 def test_the_key_does_not_show(traced):
     assert "'key'" not in repr(traced) + repr(context_api.get_current())
+
+
+@pytest.mark.parametrize("keys", [None, "key"])
+@pytest.mark.parametrize(
+    "arguments",
+    [("\ud800",), (b"key",), (5,), (["key"],), ("key", 5), ("key", b"x"), ("key", ["x"]), ("key", "x", 5)],
+)
+def test_init_takes_whatever_a_message_says(keys, arguments):
+    """osprofiler's serialisers hand on what was on the bus: it may not fail the service's work."""
+    if keys:
+        gate.enable(KeyRing.parse(keys))
+    profiler.init(*arguments)
+    profiler.clean()
+
+
+def test_init_with_a_key_that_is_refused_leaves_the_trace_before(sink):
+    """A pooled thread that was never cleaned must not add one unit's points to another one's trace."""
+    gate.enable(KeyRing.parse("key"))
+    profiler.init("key", BASE)
+    profiler.start("mine")
+    profiler.stop()
+    profiler.init("another")
+    assert profiler.get() is None
+    profiler.start("not mine")
+    profiler.stop()
+    assert [span.name for span in sink.spans] == ["mine"]
+
+
+def test_who_has_no_key_costs_no_work(monkeypatch):
+    """Ids are looked at behind the gate, not before it."""
+    gate.enable(KeyRing.parse("key"))
+    monkeypatch.setattr(profiler.ids, "trace_id", mock.Mock(side_effect=AssertionError("looked at")))
+    profiler.init("another", "x" * 1000)
+
+
+def test_a_stray_stop_does_not_end_a_point_that_has_an_owner(sink):
+    """Only its own ``with`` or decorator ends such a point."""
+    profiler.init("key", BASE)
+
+    def work():
+        with profiler.Trace("owned"):
+            profiler.stop()
+            raise ValueError("v")
+
+    with pytest.raises(ValueError, match="v"):
+        work()
+    profiler.clean()
+    assert sink.named("owned").status.status_code is StatusCode.ERROR
+
+
+def test_info_that_cannot_be_read_does_not_reach_the_host(sink):
+    """info comes from the service's own objects."""
+
+    class Hostile(dict):
+        def _raise(self, *args):
+            raise RuntimeError("hostile")
+
+        items = keys = __iter__ = __len__ = __bool__ = _raise
+
+    hostile = Hostile()
+    dict.__setitem__(hostile, "db", {"statement": "select"})
+    profiler.init("key", BASE)
+    for name in ("wsgi", "rpc", "db", "x"):
+        profiler.start(name, hostile)
+        profiler.stop(hostile)
+    profiler.clean()
+    assert len(sink.spans) == 4
+
+
+def test_concurrent_tasks_keep_to_their_own_points(sink):
+    @profiler.trace("outer")
+    async def outer():
+        await asyncio.sleep(0)
+        await inner()
+
+    @profiler.trace("inner")
+    async def inner():
+        await asyncio.sleep(0)
+
+    async def unit(number):
+        profiler.init("key", str(uuid.UUID(int=number + 1)))
+        await outer()
+
+    async def all_units():
+        await asyncio.gather(*[unit(number) for number in range(10)])
+
+    asyncio.run(all_units())
+    outers = {span.context.span_id: span for span in sink.spans if span.name == "outer"}
+    inners = [span for span in sink.spans if span.name == "inner"]
+    assert len(inners) == 10
+    for span in inners:
+        assert outers[span.parent.span_id].context.trace_id == span.context.trace_id

@@ -16,7 +16,7 @@ from oslo_config import cfg
 import otel_bridge
 from otel_bridge import gate, opts, runtime, web
 from otel_bridge.wire import signing
-from otel_bridge.wire.signing import Key
+from otel_bridge.wire.signing import Key, TraceInfo
 
 BASE = "0af76519-16cd-43dd-8448-eb211c80319c"
 
@@ -298,3 +298,19 @@ def test_a_library_is_instrumented_when_the_service_imports_it_and_not_before():
         [sys.executable, "-c", INSTRUMENTED], env=environ, capture_output=True, text=True, timeout=60
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_middleware_made_before_a_second_setup_follows_it(monkeypatch):
+    """shutdown() and setup() again: who holds a tracer of the first goes on with the second."""
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "none")
+    first = runtime.get_tracer_provider().get_tracer("test")
+    runtime.shutdown()
+    try:
+        second = runtime.get_tracer_provider()
+        assert first.provider is second
+        span = first.entry(TraceInfo(5, 0, Key("key")), "x", api.SpanKind.SERVER, {})
+        span.end()
+        assert second.force_flush(5000)
+        assert runtime.stats().dropped == {"no_exporter": 1}
+    finally:
+        runtime.shutdown()

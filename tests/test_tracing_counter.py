@@ -25,3 +25,12 @@ def test_eight_threads_lose_no_count_while_somebody_reads():
     while any(thread.is_alive() for thread in threads):
         counter.value()
     assert counter.value() == 40000
+
+
+def test_a_counter_is_read_without_a_lock():
+    """stats() may be interrupted by a signal handler that reads the same counter, or forked meanwhile."""
+    counter = Counter()
+    counter.add()
+    locks = [getattr(counter, name, None) for name in Counter.__slots__]
+    assert not any(hasattr(lock, "acquire") for lock in locks)
+    assert [counter.value(), counter.value()] == [1, 1]

@@ -10,11 +10,23 @@ import pytest
 from opentelemetry import baggage
 from opentelemetry import context as context_api
 from opentelemetry import trace as api
+from opentelemetry.context.context import Context
 from opentelemetry.context.contextvars_context import ContextVarsRuntimeContext
-from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, SpanContext, SpanKind, TraceFlags
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.trace import (
+    INVALID_SPAN,
+    Link,
+    NonRecordingSpan,
+    SpanContext,
+    SpanKind,
+    StatusCode,
+    TraceFlags,
+)
 
 from otel_bridge.tracing import context as ctx
+from otel_bridge.tracing import spans as span_module
 from otel_bridge.tracing.propagation import Remote
+from otel_bridge.tracing.provider import TracerProvider
 from otel_bridge.wire.signing import Key, TraceInfo
 
 INFO = TraceInfo(0xABC << 64 | 5, 7, Key("k"))
@@ -239,3 +251,101 @@ def test_the_private_names_of_opentelemetry_that_are_used_are_what_they_were():
     token = ctx.set_(below(SAMPLED_PARENT))
     assert api.get_current_span() is SAMPLED_PARENT
     ctx.reset(token)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "check"),
+    [
+        ({"record_exception": False}, lambda span: not span.events),
+        ({"set_status_on_exception": False}, lambda span: span.status.status_code is StatusCode.UNSET),
+        ({"context": Context()}, lambda span: span.parent is None),
+        ({"links": [Link(SpanContext(1, 2, False))]}, lambda span: len(span.links) == 1),
+    ],
+)
+def test_a_decorator_keeps_all_arguments(open_provider, sink, arguments, check):
+    """start_as_current_span as a decorator, made where a span is recorded, means what it means elsewhere."""
+    tracer = open_provider.get_tracer("t")
+    with tracer.start_as_current_span("outer"):
+
+        @tracer.start_as_current_span("inner", **arguments)
+        def work():
+            raise ValueError("v")
+
+        with pytest.raises(ValueError, match="v"):
+            work()
+    assert check(sink.named("inner"))
+
+
+def test_a_root_that_the_gate_refuses_hides_the_span_around_it(provider, sink):
+    """start_as_current_span with an explicit context: what is done inside is no part of the outer trace."""
+    tracer = provider.get_tracer("test")
+    info = TraceInfo(5, 0, Key("key"))
+    with api.use_span(tracer.entry(info, "outer", api.SpanKind.SERVER, {}), end_on_exit=True):
+        before = api.get_current_span()
+        with tracer.start_as_current_span("root", context=Context()) as root:
+            assert api.get_current_span() is root
+            with tracer.start_as_current_span("inside"):
+                pass
+        assert api.get_current_span() is before
+    assert [span.name for span in sink.spans] == ["outer"]
+
+
+def test_something_else_under_the_key_of_the_current_span_is_no_parent(provider):
+    """As in trace.get_current_span(): what is no span counts as none."""
+    garbage = Context({ctx.SPAN_KEY: object()})
+    assert provider.get_tracer("test").start_span("x", context=garbage) is api.INVALID_SPAN
+
+
+def test_the_limit_of_a_trace_holds_when_threads_race_for_its_last_place(provider, sink):
+    """Two threads that both find room for one span must not turn the limit off."""
+    tracer = provider.get_tracer("test")
+
+    class Raced:
+        """room, as it is seen while another thread takes the last place just after it was tested."""
+
+        id, remote, wire, state, refused, flags = 1, 0, b"", None, None, span_module.SAMPLED
+
+        def __init__(self):
+            self.reads, self._room = 0, 1
+
+        @property
+        def room(self):
+            self.reads += 1
+            if self.reads == 2:
+                self._room = 0
+            return self._room
+
+        @room.setter
+        def room(self, value):
+            self._room = value
+
+    remote = Remote(TraceInfo(1, 0, Key("key")))
+    remote.trace = Raced()
+    token = ctx.set_(ctx.with_span(Context(), remote))
+    try:
+        tracer.leaf("x")
+    finally:
+        ctx.reset(token)
+    assert remote.trace._room >= 0
+
+
+def test_a_forked_process_is_known_only_when_it_has_begun_anew(provider, sink, monkeypatch):
+    """After a fork in C two threads may find it out at once: the second must not go on with old ids."""
+    seen = []
+    provider.pid = -1
+    monkeypatch.setattr(sink, "after_fork", lambda: seen.append(provider.pid))
+    provider.after_fork()
+    assert seen == [-1]
+    assert provider.pid == os.getpid()
+
+
+def test_a_trace_that_goes_on_in_a_forked_child_has_the_childs_resource(sink):
+    """multiprocessing in a traced request: no new entry is made, and still the process is another one."""
+    provider = TracerProvider(sink, lambda: Resource({"process.pid": os.getpid()}))
+    tracer = provider.get_tracer("test")
+    span = tracer.entry(TraceInfo(5, 0, Key("key")), "x", api.SpanKind.SERVER, {})
+    assert span.resource.attributes["process.pid"] == os.getpid()
+    child = os.fork()
+    if not child:
+        os._exit(0 if span.resource.attributes["process.pid"] == os.getpid() else 1)
+    assert os.waitpid(child, 0)[1] == 0

@@ -4,19 +4,31 @@ import gc
 import io
 import json
 import weakref
+from time import monotonic
+from unittest import mock
 
 import pytest
+import wrapt
 from opentelemetry import trace as api
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import ConsoleSpanExporter
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+from opentelemetry.trace import (
+    INVALID_SPAN_CONTEXT,
+    Link,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+)
 
+from otel_bridge.tracing import spans as span_module
 from otel_bridge.tracing.provider import TracerProvider
 from otel_bridge.tracing.spans import REFUSED_SPANS, TRANSLATION_ERROR, Span
-from otel_bridge.tracing.values import Limits
+from otel_bridge.tracing.values import Limits, clean_value
 
 
 class Captured:
@@ -282,3 +294,143 @@ def test_a_fixed_resource_is_taken(sink):
 
 def test_spans_are_made_by_tracers_only():
     assert Span.__init__ is not object.__init__
+
+
+def test_a_span_ended_while_it_is_being_ended_is_exported_once(tracer, sink, monkeypatch):
+    """Another thread, a signal handler or a finalizer may come between reading the clock and the end."""
+    span = tracer.start_span("x")
+
+    def clock():
+        monkeypatch.undo()
+        span.end()
+        return 5
+
+    monkeypatch.setattr(span_module, "time_ns", clock)
+    span.end()
+    assert sink.spans == [span]
+
+
+@pytest.mark.parametrize("key", [None, 1, "", [], ("a",)])
+def test_a_key_that_is_no_text_is_dropped_and_counted(tracer, key):
+    """Attribute keys are non-empty strings; anything else costs neither the request nor the other spans."""
+    span = tracer.start_span("x", attributes=None if isinstance(key, list) else {key: 1, "kept": 2})
+    span.set_attribute("kept", 2)
+    span.set_attribute(key, 1)
+    assert dict(span.attributes) == {"kept": 2}
+    assert span.dropped_attributes == 1
+    assert span.to_json()
+
+
+class Hostile(dict):
+    def _raise(self, *args):
+        raise RuntimeError("hostile")
+
+    items = keys = __iter__ = __len__ = __bool__ = _raise
+
+
+class HostileClass:
+    @property
+    def __class__(self):
+        raise RuntimeError("hostile")
+
+
+def test_attributes_that_cannot_be_read_do_not_reach_the_host(tracer):
+    """Mappings and values that raise while they are looked at are dropped."""
+    hostile = Hostile()
+    dict.__setitem__(hostile, "a", 1)
+    span = tracer.start_span("x", attributes=hostile)
+    span.set_attributes(hostile)
+    span.set_attributes(None)
+    span.set_attribute("b", HostileClass())
+    span.add_event("e", hostile)
+    span.add_event("e", {"b": HostileClass()})
+    span.record_exception(ValueError("v"), hostile)
+    tracer.start_span("y", attributes={"b": HostileClass()})
+    assert dict(span.attributes) == {}
+
+
+@pytest.mark.parametrize("fake", [wrapt.ObjectProxy("text"), mock.MagicMock(spec=str)], ids=["proxy", "mock"])
+def test_an_object_that_claims_to_be_a_string_is_not_kept(tracer, fake):
+    """A proxy pins what it stands for, and would be asked on the export thread."""
+    span = tracer.start_span("x", attributes={"a": fake})
+    span.set_attribute("b", fake)
+    assert {type(value) for value in span.attributes.values()} <= {str}
+    assert span.to_json()
+
+
+def test_numbers_of_a_derived_class_are_kept_as_plain_numbers():
+    """An instance of a class of the service's pins memory, and has methods that may do anything."""
+
+    class Count(int):
+        def __index__(self):
+            raise RuntimeError("hostile")
+
+    class Share(float):
+        pass
+
+    kept = clean_value((Count(3), Share(0.5)), Limits())
+    assert kept == (3, 0.5)
+    assert [type(value) for value in kept] == [int, float]
+
+
+def test_a_list_that_contains_itself_often_is_bounded():
+    """Depth and length alone allow for 1024 ** 8 values."""
+    value = []
+    value.extend([value] * 30)
+    began = monotonic()
+    clean_value(value, Limits())
+    assert monotonic() - began < 2
+
+
+@pytest.mark.parametrize("status", [None, "ERROR", 2])
+def test_a_status_that_is_none_is_ignored(tracer, status):
+    """As the SDK does; a span with a status of another type would fail in each exporter."""
+    span = tracer.start_span("x")
+    span.set_status(status)
+    assert span.status.status_code is StatusCode.UNSET
+    assert span.to_json()
+
+
+def test_links_are_kept_as_the_specification_says(tracer):
+    """Without valid ids only where attributes or trace state say something; never an exception."""
+    valid = SpanContext(1, 2, False)
+    span = tracer.start_span(
+        "x",
+        links=[None, valid, Link(INVALID_SPAN_CONTEXT), Link(valid), Link(INVALID_SPAN_CONTEXT, {"a": 1})],
+    )
+    span.add_link(None)
+    span.add_link("x")
+    span.add_link(INVALID_SPAN_CONTEXT)
+    span.add_link(INVALID_SPAN_CONTEXT, {"b": 2})
+    assert [(link.context, dict(link.attributes)) for link in span.links] == [
+        (valid, {}),
+        (INVALID_SPAN_CONTEXT, {"a": 1}),
+        (INVALID_SPAN_CONTEXT, {"b": 2}),
+    ]
+    tracer.start_span("y", links=5)
+
+
+@pytest.mark.parametrize("exception", [None, "text", ValueError])
+def test_to_record_what_is_no_exception_does_not_raise(tracer, exception):
+    """start_response gets (None, None, None) and callers make mistakes: not worth a request."""
+    span = tracer.start_span("x")
+    span.record_exception(exception)
+    span.fail(exception)
+    assert span.to_json()
+
+
+def test_an_exception_class_without_a_module_is_recorded(tracer):
+    """Classes made by exec may have no __module__."""
+    made = eval("kind('E', (Exception,), {})", {"__builtins__": {}, "kind": type, "Exception": Exception})
+    span = tracer.start_span("x")
+    span.fail(made("m"))
+    assert span.status.status_code is StatusCode.ERROR
+
+
+def test_secret_attributes_of_events_and_links_are_masked_for_stock_exporters(tracer):
+    """Stock exporters read the public properties; they must not see what the span's own attributes hide."""
+    span = tracer.start_span("x", links=[Link(SpanContext(1, 2, False), {"password": "hunter2"})])
+    span.add_event("e", {"password": "hunter2"})
+    span.record_exception(ValueError("v"), {"auth_token": "hunter2"})
+    span.set_attribute("request", {"password": "hunter2", "deep": [{"password": "hunter2"}]})
+    assert "hunter2" not in span.to_json()

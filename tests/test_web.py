@@ -1,8 +1,10 @@
 """web.py: the gate as WSGI middleware."""
 
+import contextvars
 import gc
 import io
 import threading
+from types import SimpleNamespace
 from wsgiref.util import FileWrapper, setup_testing_defaults
 from wsgiref.validate import validator
 
@@ -11,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry import context as context_api
 from opentelemetry import trace as api
+from opentelemetry.context.context import Context
 from opentelemetry.sdk.trace import TracerProvider as SdkProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -18,6 +21,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from osprofiler import _utils as upstream
 
 from otel_bridge import gate, profiler, web
+from otel_bridge.tracing import context as ctx
 from otel_bridge.tracing import points
 from otel_bridge.wire import ids, signing
 from otel_bridge.wire.signing import Key, KeyRing
@@ -482,3 +486,172 @@ def test_no_trace_no_headers():
 def test_the_keys_do_not_show():
     app = web.WsgiMiddleware(hello, hmac_keys="top-secret", enabled=True)
     assert "top-secret" not in repr(app) + repr(vars(app)) + repr(KeyRing.parse("top-secret"))
+
+
+@pytest.mark.parametrize("exc_info", [(None, None, None), ()])
+def test_exc_info_without_an_exception_is_none(gated, sink, exc_info):
+    """Applications hand sys.exc_info() over whether or not there is an exception."""
+
+    def app(environ, start_response):
+        start_response("200 OK", [], exc_info)
+        return [b"x"]
+
+    assert Response(gated(app), request()).read() == b"x"
+    assert sink.spans[0].status.status_code is StatusCode.UNSET
+
+
+def test_start_response_may_be_called_with_keywords(gated, sink):
+    """Not to the letter of PEP 3333, but every server takes it; tracing must not break it."""
+
+    def app(environ, start_response):
+        try:
+            raise ValueError("v")
+        except ValueError as exc:
+            start_response("500 x", [], exc_info=(type(exc), exc, None))
+        return [b"x"]
+
+    assert Response(gated(app), request()).read() == b"x"
+    assert sink.spans[0].attributes["error.type"] == "ValueError"
+
+
+class Broken:
+    """A provider whose spans cannot be made."""
+
+    def get_tracer(self, *args):
+        raise RuntimeError("no")
+
+
+def test_a_span_that_cannot_be_made_does_not_cost_the_request(gated):
+    """Sampler, provider, configuration: whatever fails while a span is set up, the request is served."""
+    assert Response(gated(hello, tracer_provider=Broken()), request()).read() == b"hello"
+
+
+@pytest.mark.parametrize("key", ["routes.route", "werkzeug.request"])
+def test_a_router_that_cannot_be_asked_does_not_cost_the_request(gated, key, sink):
+    """Objects in the environ are other people's."""
+
+    class Router:
+        @property
+        def routepath(self):
+            raise RuntimeError("no")
+
+        url_rule = routepath
+
+    environ = request()
+    environ[key] = Router()
+    assert Response(gated(hello), environ).read() == b"hello"
+    assert len(sink.spans) == 1
+
+
+def test_an_odd_script_name_does_not_cost_the_request(gated):
+    """SCRIPT_NAME is not our business where it is no text."""
+    environ = request()
+    environ.update({"SCRIPT_NAME": b"/x", "routes.route": SimpleNamespace(routepath="/y")})
+    assert Response(gated(hello), environ).read() == b"hello"
+
+
+def test_a_span_around_several_chunks_is_the_parent_of_what_is_done_between(gated, sink, provider):
+    """A streaming body keeps its own context from one chunk to the next; the server's thread none."""
+    tracer = provider.get_tracer("test")
+
+    def body():
+        with tracer.start_as_current_span("stream"):
+            yield b"a"
+            with tracer.start_as_current_span("chunk"):
+                pass
+            yield b"b"
+        with tracer.start_as_current_span("after"):
+            pass
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return body()
+
+    chunks = Response(gated(app), request()).body
+    for _chunk in chunks:
+        assert ctx.get() == Context()
+    chunks.close()
+    server = next(span for span in sink.spans if span.kind is api.SpanKind.SERVER)
+    assert sink.named("chunk").parent.span_id == sink.named("stream").context.span_id
+    assert sink.named("after").parent.span_id == server.context.span_id
+
+
+@pytest.mark.usefixtures("own_profiler")
+def test_a_point_around_several_chunks_ends_with_its_stop(gated, sink):
+    """start() in one chunk and stop() in a later one: one complete point. Without stop() it is incomplete."""
+
+    def body():
+        profiler.start("whole")
+        yield b"a"
+        profiler.stop()
+        profiler.start("left")
+        yield b"b"
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return body()
+
+    assert Response(gated(app), request()).read() == b"ab"
+    assert "osprofiler.incomplete" not in sink.named("whole").attributes
+    assert sink.named("left").attributes["osprofiler.incomplete"] is True
+
+
+def test_a_body_that_merely_can_be_read_is_inside_the_span(gated, sink, provider):
+    """Only what the server's file wrapper made may be sent by the server itself."""
+    tracer = provider.get_tracer("test")
+
+    class Wrapper:
+        def __init__(self, file):
+            pass
+
+    class Readable:
+        def read(self, size=-1):
+            return b""
+
+        def __iter__(self):
+            with tracer.start_as_current_span("inside"):
+                yield b"x"
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return Readable()
+
+    environ = request(**{"wsgi.file_wrapper": Wrapper})
+    assert Response(gated(app), environ).read() == b"x"
+    assert sink.named("inside").parent is not None
+
+
+def test_on_the_sdks_provider_a_streamed_response_logs_no_warning(caplog):
+    """A span that has ended is left alone when its body is collected."""
+    exporter = InMemorySpanExporter()
+    sdk = SdkProvider(shutdown_on_exit=False)
+    sdk.add_span_processor(SimpleSpanProcessor(exporter))
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        yield b"x"
+
+    middleware = web.WsgiMiddleware(app, "key", True, tracer_provider=sdk)
+    assert Response(middleware, request()).read() == b"x"
+    assert len(exporter.get_finished_spans()) == 1
+    assert [record.getMessage() for record in caplog.records] == []
+
+
+@pytest.mark.usefixtures("own_profiler")
+def test_points_are_recorded_after_the_request_around_them_has_ended(sink, gated):
+    """Work that a request leaves behind (spawn_n with its context) goes on in its trace."""
+    left = []
+
+    def app(environ, start_response):
+        left.append(contextvars.copy_context())
+        return hello(environ, start_response)
+
+    Response(gated(app), request()).read()
+
+    @profiler.trace("late")
+    def late():
+        pass
+
+    left[0].run(late)
+    request_span, late_span = sink.spans
+    assert late_span.parent.span_id == request_span.context.span_id

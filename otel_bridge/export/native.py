@@ -57,6 +57,11 @@ def start_thread(target: Callable[[], object]) -> None:
     _original("_thread", "start_new_thread")(target, ())
 
 
+def allocate_lock() -> Any:
+    """A lock of the C type: a green one could switch, or hang, where it is taken."""
+    return _original("_thread", "allocate_lock")()
+
+
 def sleep_function() -> Callable[[float], object]:
     """``time.sleep`` unpatched; for ``sleep(0)``, which offers the GIL to other native threads."""
     sleep: Callable[[float], object] = _original("time", "sleep")

@@ -20,6 +20,7 @@ import weakref
 from _queue import Empty, SimpleQueue
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from os import getpid
 from time import monotonic
@@ -31,6 +32,9 @@ from otel_bridge.log import warn
 from otel_bridge.tracing.counter import Counter
 from otel_bridge.tracing.spans import Span
 
+#: What the export thread waits at: None is rung for spans, a queue by who waits for a flush.
+_Bell = SimpleQueue[SimpleQueue[bool] | None]
+
 #: Spans that are encoded in one go. Between two chunks the thread offers the GIL, so that a service with
 #: work to do does not wait for a whole batch.
 CHUNK = 256
@@ -40,6 +44,9 @@ MAX_REQUEST = 4 << 20
 _FOREVER = 1e9
 #: Seconds that are left at exit to a collector which did not answer last time.
 _UNREACHABLE_GRACE = 1.0
+#: Seconds after which an idle thread looks at the queue unasked. Nothing depends on it, except that a
+#: signal handler which raises in the middle of :meth:`Pipeline.put` can cost a wake-up.
+LOOK_AGAIN = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +94,16 @@ class Pipeline:
         self.interval = interval
         self.exit_timeout = exit_timeout
         self.notices: list[str] = [] if notices is None else notices
+        self._renewing = native.allocate_lock()
         self._reset()
         _pipelines.add(self)
 
     def _reset(self) -> None:
         # Everything that two threads of the parent may have been in the middle of.
-        self._pid = getpid()
         self._queue: deque[Span] = deque()
         self._full = Counter()
+        #: What ``_full`` said when the pipeline was shut down; what it says beyond that came too late.
+        self._full_before: int | None = None
         self._exported = 0
         self._dropped: dict[str, int] = {}
         self._taken = 0
@@ -102,16 +111,25 @@ class Pipeline:
         self._parked = [True]
         #: Holds a token while nobody drains.
         self._turn = [True]
-        self._bell: SimpleQueue[SimpleQueue[bool] | None] = SimpleQueue()
+        self._bell: _Bell = SimpleQueue()
         self._started = False
         self._stopping = False
         self._deadline = _FOREVER
         self._reachable = True
+        self._pid = getpid()  # last: who sees it may go on
 
     def after_fork(self) -> None:
         """Begin anew in a forked child: what was queued belongs to the parent, which exports it."""
         if self._pid != getpid():
-            self._reset()
+            # After a fork in C two threads may find it out at once. The lock is bounded, not trusted: it
+            # may have been held at the fork, or by what a signal handler has interrupted.
+            held = self._renewing.acquire(timeout=1.0)
+            try:
+                if self._pid != getpid():
+                    self._reset()
+            finally:
+                if held:
+                    self._renewing.release()
 
     # -- callers --------------------------------------------------------------------------------------
 
@@ -159,6 +177,8 @@ class Pipeline:
             return self._drain_here(timeout)
         done: SimpleQueue[bool] = SimpleQueue()
         self._bell.put(done)
+        if not self._started:  # the thread has ended meanwhile, perhaps without having seen it
+            return self._drain_here(timeout)
         try:
             return done.get(timeout=timeout)
         except Empty:
@@ -168,16 +188,15 @@ class Pipeline:
         """Export on the caller's thread: for a process in which no thread can be started any more."""
         if not self._queue:
             return True
-        deadline = self._deadline
-        self._deadline = min(deadline, monotonic() + timeout)
-        try:
-            self._drain(_nothing)
-        finally:
-            self._deadline = deadline
-        return not self._queue
+        return self._drain(_nothing, monotonic() + timeout) and not self._queue
 
-    def shutdown(self) -> None:
-        """Export what there is within ``exit_timeout``; then spans are dropped. Idempotent."""
+    def shutdown(self, *, quiet: bool = False) -> None:
+        """Export what there is within ``exit_timeout``; then spans are dropped. Idempotent.
+
+        Args:
+            quiet: log nothing: for a signal handler, which may have interrupted whoever holds the lock
+                of a log handler.
+        """
         self.after_fork()
         if self._stopping:
             return
@@ -185,14 +204,22 @@ class Pipeline:
         timeout = self.exit_timeout if self._reachable else min(self.exit_timeout, _UNREACHABLE_GRACE)
         self._deadline = monotonic() + timeout
         self.force_flush(timeout)
-        self._dropped["queue_full"] = self._full.value()
-        self._full = Counter()  # from here on it counts what comes too late
+        self._full_before = self._full.value()
         self.capacity = 0
         if self._drain(_nothing):
-            self.exporter.close()
+            try:
+                self.exporter.close()
+            except Exception as exc:  # a stock exporter's; we may be in a signal handler
+                self._notice(f"the exporter could not be closed: {type(exc).__name__}")
+        if quiet:
+            return
         lost = sum(self.stats().dropped.values())
         while self.notices:  # nobody else will come to log them
-            warn(self.notices.pop(0))
+            try:
+                line = self.notices.pop(0)
+            except IndexError:  # but for a request that is being served meanwhile
+                break
+            warn(line)
         if lost:
             warn(f"{lost} spans were lost in this process: {self._reasons()}")
 
@@ -202,8 +229,10 @@ class Pipeline:
     def stats(self) -> PipelineStats:
         """What became of the spans so far."""
         dropped = dict(self._dropped)
-        reason = "shutdown" if self.capacity == 0 else "queue_full"
-        dropped[reason] = dropped.get(reason, 0) + self._full.value()
+        full = self._full.value()
+        before = full if self._full_before is None else self._full_before
+        for reason, count in (("queue_full", before), ("shutdown", full - before)):
+            dropped[reason] = dropped.get(reason, 0) + count
         dropped = {reason: count for reason, count in dropped.items() if count}
         return PipelineStats(self._exported, dropped, len(self._queue) + self._taken)
 
@@ -228,6 +257,8 @@ class Pipeline:
             if asked is not None:
                 asked.put(True)
                 if self._stopping:
+                    self._started = False
+                    _answer_all(bell)
                     return
             if asked is not None or queue:
                 continue
@@ -238,7 +269,7 @@ class Pipeline:
                     continue
                 except IndexError:  # its caller took the token, and rings
                     pass
-            asked = bell.get()
+            asked = _ring(bell, queue)
             if asked is None:
                 continue  # a span's caller rang: it has the token
             try:
@@ -247,26 +278,34 @@ class Pipeline:
                 pass
             bell.put(asked)
 
-    def _drain(self, breathe: Callable[[], None]) -> bool:
-        """Export until the queue is empty. False where another thread is at it."""
+    def _drain(self, breathe: Callable[[], None], until: float = _FOREVER) -> bool:
+        """Export until the queue is empty, or it is that late. False where another thread is at it."""
         try:
             self._turn.pop()
         except IndexError:
             return False
         try:
             queue = self._queue
-            while queue and (not self._stopping or monotonic() < self._deadline):
-                self._export_batch(min(len(queue), self.batch), breathe)
+
+            def give_up() -> float:
+                return min(self._deadline, until)
+
+            while queue and monotonic() < give_up():
+                self._export_batch(min(len(queue), self.batch), breathe, give_up)
             if queue and self._stopping:
                 count = len(queue)
                 for _ in range(count):
                     queue.popleft()
                 self._drop("shutdown", count)
+        except Exception as exc:  # no memory, for example: the thread lives on, and tries again
+            lost, self._taken = self._taken, 0
+            self._drop("failed", lost)
+            self._notice(f"export failed: {type(exc).__name__}")
         finally:
             self._turn.append(True)
         return True
 
-    def _export_batch(self, most: int, breathe: Callable[[], None]) -> None:
+    def _export_batch(self, most: int, breathe: Callable[[], None], give_up: Callable[[], float]) -> None:
         take = self._queue.popleft
         chunks: list[Any] = []
         count = failed = length = 0
@@ -286,27 +325,23 @@ class Pipeline:
             del spans
             if len(self._queue) * 4 < self.capacity:
                 breathe()
-        exported = 0
         try:
-            outcome = self.exporter.send(chunks, count - failed, self._give_up)
+            exported, lost, detail = self.exporter.send(chunks, count - failed, give_up)
+            lost = dict(lost)
         except Exception as exc:
-            failed = count
+            exported, failed = 0, count
             self._reachable = False
             self._notice(f"export failed: {type(exc).__name__}")
         else:
-            exported = outcome.exported
-            self._reachable = "unreachable" not in outcome.dropped
-            for reason, number in outcome.dropped.items():
+            self._reachable = "unreachable" not in lost
+            for reason, number in lost.items():
                 self._drop(reason, number)
-            if outcome.detail:
-                self._notice(outcome.detail)
+            if detail:
+                self._notice(detail)
         if failed:
             self._drop("failed", failed)
         self._exported += exported
         self._taken -= count
-
-    def _give_up(self) -> float:
-        return self._deadline
 
     def _drop(self, reason: str, count: int) -> None:
         self._dropped[reason] = self._dropped.get(reason, 0) + count
@@ -318,6 +353,27 @@ class Pipeline:
 
 def _nothing() -> None:
     """What is done between two chunks when nobody waits for the GIL."""
+
+
+def _ring(bell: _Bell, queue: deque[Span]) -> SimpleQueue[bool] | None:
+    """Wait until somebody rings, or there is work of which nobody has told."""
+    while True:
+        try:
+            return bell.get(timeout=LOOK_AGAIN)
+        except Empty:
+            if queue:
+                return None
+
+
+def _answer_all(bell: _Bell) -> None:
+    """Let go whoever waits for a flush: everything is exported, or dropped."""
+    while True:
+        try:
+            asked = bell.get_nowait()
+        except Empty:
+            return
+        if asked is not None:
+            asked.put(True)
 
 
 # -- processes ----------------------------------------------------------------------------------------
@@ -338,18 +394,23 @@ def _install_exit_hooks(pid: int) -> None:
     """
     import atexit
 
-    if not _hooked_pids:  # a forked child has inherited the parent's registration
+    inherited = bool(_hooked_pids)  # a forked child has its parent's registration
+    _hooked_pids.add(pid)
+    if not inherited:
         atexit.register(shutdown_all)
         mod_wsgi: Any = sys.modules.get("mod_wsgi")
         if mod_wsgi is not None and hasattr(mod_wsgi, "subscribe_shutdown"):
-            mod_wsgi.subscribe_shutdown(lambda *_args, **_kwargs: shutdown_all())
-    _hooked_pids.add(pid)
+            try:
+                mod_wsgi.subscribe_shutdown(lambda *_args, **_kwargs: shutdown_all())
+            except Exception:  # it does not want to: what is queued at the end is lost, and nothing else
+                return
 
 
 def shutdown_all() -> None:
     """Shut down every pipeline of this process."""
     for pipeline in list(_pipelines):
-        pipeline.shutdown()
+        with suppress(Exception):  # nobody is there any more to tell, and the others have spans as well
+            pipeline.shutdown()
 
 
 def _after_fork_in_child() -> None:

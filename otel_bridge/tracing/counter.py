@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import itertools
-from _thread import allocate_lock
 
 
 class Counter:
     """Counts calls of :attr:`add`.
 
     ``add`` is one C call, so no thread can come between, no signal handler or finalizer can deadlock on
-    it, and no count is lost. Reading takes a lock; it belongs to whoever asks for statistics.
+    it, and no count is lost. Reading is one as well: a signal handler may read what it has interrupted the
+    reading of, and a process may fork meanwhile.
     """
 
-    __slots__ = ("_lock", "_reads", "add")
+    __slots__ = ("_count", "add")
 
     def __init__(self) -> None:
+        self._count = itertools.count()
         #: Add one. (What it returns has no meaning.)
-        self.add = itertools.count().__next__
-        self._reads = 0
-        self._lock = allocate_lock()
+        self.add = self._count.__next__
 
     def value(self) -> int:
         """How often ``add`` was called."""
-        with self._lock:
-            count = self.add() - self._reads  # reading adds one itself
-            self._reads += 1
-            return count
+        # The one way to look at a count without moving it on: it is shown as "count(5)".
+        return int(repr(self._count)[6:-1])

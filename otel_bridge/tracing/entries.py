@@ -36,14 +36,14 @@ Entry = Callable[..., Any]
 class ApiRecording:
     """A span of another provider with a point of ours: translated into it when it ends."""
 
-    __slots__ = ("_failed", "_name", "_point", "span")
+    __slots__ = ("_ended", "_failed", "_name", "_point", "span")
 
     def __init__(self, span: api.Span, name: str | None, point: Any) -> None:
         #: The provider's own span: what has to be made current.
         self.span = span
         self._name = name
         self._point = point
-        self._failed = False
+        self._failed = self._ended = False
 
     def get_span_context(self) -> SpanContext:
         return self.span.get_span_context()
@@ -56,6 +56,8 @@ class ApiRecording:
         self.fail_as(type_name(type(exc)), text)
 
     def fail_as(self, error_type: str, message: str | None) -> None:
+        if self._ended:
+            return
         text = exception_message(error_type, message) if message else ""
         self._failed = True
         short = error_type.rpartition(".")[2]
@@ -67,6 +69,9 @@ class ApiRecording:
         self.span.set_status(Status(StatusCode.ERROR, f"{short}: {text}" if text else short))
 
     def end(self, end_time: int | None = None) -> None:
+        if self._ended:  # foreign spans log a warning for each call that comes too late
+            return
+        self._ended = True
         name, attributes = self._name or "", self._point
         if not isinstance(attributes, dict) and attributes is not None:
             name, attributes = attributes.translate(self._name)

@@ -63,18 +63,27 @@ _NOTHING_RECORDED = _NothingRecorded()
 
 
 class _NotCurrent:
-    """``start_as_current_span`` when nothing is recorded: attaches nothing, still works as decorator."""
+    """``start_as_current_span`` when nothing is recorded; works as a decorator all the same.
 
-    __slots__ = ("_arguments", "_span", "_tracer")
+    Nothing is attached: what is current already has the same effect. With a context given that need not be
+    so; then the span becomes current, or what is done inside would count to the trace around it.
+    """
+
+    __slots__ = ("_arguments", "_span", "_token", "_tracer")
 
     def __init__(self, tracer: Tracer, span: api.Span, arguments: tuple[Any, ...]) -> None:
         self._tracer, self._span, self._arguments = tracer, span, arguments
+        self._token: Any = None
 
     def __enter__(self) -> api.Span:
+        if self._arguments[1] is not None:
+            self._token = ctx.set_(ctx.with_span(_get(), self._span))
         return self._span
 
     def __exit__(self, *exc_info: object) -> None:
-        return None
+        token, self._token = self._token, None
+        if token is not None:
+            ctx.detach(token)
 
     def __call__(self, func: Callable[..., Any]) -> Callable[..., Any]:
         return traced(func, self._tracer, self._arguments)
@@ -137,7 +146,7 @@ class Tracer(api.Tracer):
         span._end_time = None
         span._more = None
         span._token = _token
-        if attributes:
+        if attributes is not None:
             span._attributes, dropped = clean_attributes(attributes, self.limits)
             if dropped:
                 span._extras().dropped_attributes = dropped
@@ -176,7 +185,7 @@ class Tracer(api.Tracer):
             None,
         )
         if span.__class__ is Span:
-            if context or start_time or not end_on_exit:
+            if context is not None or start_time or not end_on_exit or span._more is not None:
                 more = span._extras()
                 more.end_on_exit = end_on_exit
                 more.again = (
@@ -280,10 +289,11 @@ class Tracer(api.Tracer):
         )
         if trace is None:
             return None
-        if not trace.room:
+        room = trace.room
+        if not room:
             self.provider.refuse(trace)
             return None
-        trace.room -= 1
+        trace.room = room - 1
         return self._root(trace, name, kind, attributes, token)
 
     def _root(
@@ -345,10 +355,10 @@ def _unrecorded(parent: Any) -> api.Span:
 
     Never the parent itself if that one records: the caller would end it.
     """
-    if parent is None:
-        return INVALID_SPAN
     if isinstance(parent, NonRecordingSpan):
         return parent
+    if not isinstance(parent, api.Span):  # None, or something that has no business there
+        return INVALID_SPAN
     return NonRecordingSpan(parent.get_span_context())
 
 
@@ -385,6 +395,7 @@ class TracerProvider(api.TracerProvider):
         self.notices: list[str] = []
         self._make_resource = _maker(resource)
         self._resource: Resource | None = None
+        self._resource_pid = self.pid
         self._tracers: dict[InstrumentationScope, Tracer] = {}
 
     def reconfigure(
@@ -402,6 +413,7 @@ class TracerProvider(api.TracerProvider):
         before = self.pipeline
         self.pipeline, self.limits, self.spans_per_trace = pipeline, limits, spans_per_trace
         self._make_resource, self._resource, self.notices = _maker(resource), None, notices
+        self.refused = Counter()
         for tracer in list(self._tracers.values()):
             tracer.limits, tracer.sink = limits, pipeline.put
         before.shutdown()
@@ -409,8 +421,10 @@ class TracerProvider(api.TracerProvider):
     @property
     def resource(self) -> Resource:
         found = self._resource
-        if found is None:
+        pid = getpid()  # a trace may go on in a forked child, where nothing else has noticed yet
+        if found is None or self._resource_pid != pid:
             found = self._resource = self._make_resource()
+            self._resource_pid = pid
         return found
 
     def get_tracer(
@@ -454,7 +468,7 @@ class TracerProvider(api.TracerProvider):
             return None
         if getpid() != self.pid:
             self.after_fork()
-        above: SpanContext | None = None if parent is None else parent.get_span_context()
+        above: SpanContext | None = parent.get_span_context() if isinstance(parent, api.Span) else None
         if above is None or not above.is_valid:
             return Trace(_bits(128) or 1, 0, self.spans_per_trace)
         if not above.trace_flags & SAMPLED:
@@ -474,11 +488,13 @@ class TracerProvider(api.TracerProvider):
         Called where the pid turns out to have changed: uWSGI and mod_wsgi fork in C, where no at-fork
         hook of Python's runs.
         """
-        self.pid = getpid()
+        pid = getpid()
         _random.seed()
         self._resource = None
+        self.refused = Counter()
         self.notices.clear()
         self.pipeline.after_fork()
+        self.pid = pid  # last: another thread that sees it goes on at once
 
     def report_notices(self) -> None:
         """Log what the export thread had to say."""

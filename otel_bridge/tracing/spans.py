@@ -83,8 +83,8 @@ _Frame = tuple[str, int, str]
 
 
 def _frames(exc: BaseException) -> tuple[_Frame, ...]:
-    found = []
-    tb = exc.__traceback__
+    found: list[_Frame] = []
+    tb = exc.__traceback__ if isinstance(exc, BaseException) else None  # whatever we are handed
     while tb is not None:
         code = tb.tb_frame.f_code
         found.append((code.co_filename, tb.tb_lineno, code.co_qualname))
@@ -219,11 +219,20 @@ class Span(api.Span, ReadableSpan):
         more = self._more
         if more is None:
             return ()
-        return [event.event() if isinstance(event, _Failure) else event for event in more.events]
+        found = [event.event() if isinstance(event, _Failure) else event for event in more.events]
+        return [
+            Event(event.name, _shown(event.attributes), event.timestamp) if event.attributes else event
+            for event in found
+        ]
 
     @property
     def _links(self) -> Sequence[Link]:  # type: ignore[override]
-        return self._more.links if self._more is not None else ()
+        if self._more is None:
+            return ()
+        return [
+            Link(link.context, _shown(link.attributes)) if link.attributes else link
+            for link in self._more.links
+        ]
 
     @property
     def _status(self) -> Status:  # type: ignore[override]
@@ -260,9 +269,7 @@ class Span(api.Span, ReadableSpan):
         attributes = self._attributes
         if attributes.__class__ is not dict:
             attributes = self._translated()[1]
-        return MappingProxyType(
-            {key: MASK if is_secret_key(key) else value for key, value in attributes.items()}
-        )
+        return MappingProxyType(_shown(attributes))
 
     def to_json(self, indent: int | None = 4) -> str:
         readable = ReadableSpan(
@@ -332,8 +339,11 @@ class Span(api.Span, ReadableSpan):
         if attributes.__class__ is not dict:
             attributes = self._extras().attributes
         limits = self._tracer.limits
+        if type(key) is not str or not key:
+            self._extras().dropped_attributes += 1
+            return
         if key in attributes or len(attributes) < limits.attribute_count:
-            if value.__class__ is str:
+            if type(value) is str:
                 attributes[key] = value if len(value) <= limits.attribute_length else limits.cut(value)
                 return
             kept = clean_value(value, limits)
@@ -343,8 +353,12 @@ class Span(api.Span, ReadableSpan):
         self._extras().dropped_attributes += 1
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
-        for key, value in attributes.items():
-            self.set_attribute(key, value)
+        try:
+            for key, value in attributes.items():
+                self.set_attribute(key, value)
+        except Exception:  # no mapping, or one that cannot be read: not worth its caller's work
+            if self._end_time is None:
+                self._extras().dropped_attributes += 1
 
     def add_event(self, name: str, attributes: Attributes = None, timestamp: int | None = None) -> None:
         if self._end_time is None:
@@ -363,17 +377,30 @@ class Span(api.Span, ReadableSpan):
             more.dropped_events += 1
 
     def add_link(self, context: SpanContext, attributes: Attributes = None) -> None:
-        if self._end_time is None and context is not None and context.is_valid:
+        if self._end_time is None:
             self._add_links((Link(context, attributes),))
 
     def _add_links(self, links: Iterable[Link]) -> None:
-        more, limits = self._extras(), self._tracer.limits
-        for link in links:
-            if len(more.links) < limits.link_count:
-                kept, _dropped = clean_attributes(link.attributes, limits)
-                more.links.append(Link(link.context, kept))
-            else:
-                more.dropped_links += 1
+        try:
+            for link in links:
+                self._add_link(link)
+        except TypeError:  # not iterable
+            return
+
+    def _add_link(self, link: Any) -> None:
+        context = getattr(link, "context", None)
+        if not isinstance(link, Link) or not isinstance(context, SpanContext):
+            return
+        limits = self._tracer.limits
+        kept, _dropped = clean_attributes(link.attributes, limits)
+        # Specification, "Link": without valid ids it is kept if it says something all the same.
+        if not (context.is_valid or kept or context.trace_state):
+            return
+        more = self._extras()
+        if len(more.links) < limits.link_count:
+            more.links.append(Link(context, kept))
+        else:
+            more.dropped_links += 1
 
     def update_name(self, name: str) -> None:
         if self._end_time is None:
@@ -386,6 +413,8 @@ class Span(api.Span, ReadableSpan):
         if self._end_time is not None:
             return
         if not isinstance(status, Status):
+            if not isinstance(status, StatusCode):
+                return
             status = Status(status, description)
         more = self._more
         # Specification, "Set Status": OK is final, and UNSET changes nothing.
@@ -407,16 +436,20 @@ class Span(api.Span, ReadableSpan):
             failure = _Failure(
                 type_name(type(exception)), _text(exception, limits), _frames(exception), timestamp
             )
-            if attributes:
+            if attributes is not None:
                 failure.attributes, _dropped = clean_attributes(attributes, limits)
             self._add_event(failure, limits)
 
     def end(self, end_time: int | None = None) -> None:
         if self._end_time is None:
-            if not self._trace.room:
-                self._note_refused()
-            self._end_time = end_time or time_ns()
-            self._tracer.sink(self)
+            now = end_time or time_ns()
+            # Asked once more: another thread, a signal handler or a finalizer may have ended it during
+            # the call. Between this test and the assignment CPython lets nobody in.
+            if self._end_time is None:
+                self._end_time = now
+                if not self._trace.room:
+                    self._note_refused()
+                self._tracer.sink(self)
 
     def __enter__(self) -> Span:
         if self._token is None:
@@ -509,10 +542,27 @@ class Span(api.Span, ReadableSpan):
 _ERROR = Status(StatusCode.ERROR)
 
 
+def _shown(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Attributes as anybody may see them: what has a secret's name is masked, also in maps and lists."""
+    return {
+        key: MASK if is_secret_key(key) else _shown_value(value)
+        for key, value in attributes.items()
+        if isinstance(key, str) and key
+    }
+
+
+def _shown_value(value: Any) -> Any:
+    if isinstance(value, dict):
+        return _shown(value)
+    if isinstance(value, tuple) and any(isinstance(item, (dict, tuple)) for item in value):
+        return tuple([_shown_value(item) for item in value])
+    return value
+
+
 def type_name(cls: type) -> str:
     """The qualified name of an exception class, as ``error.type`` and ``exception.type`` want it."""
-    module = cls.__module__
-    return cls.__qualname__ if module == "builtins" else f"{module}.{cls.__qualname__}"
+    module = getattr(cls, "__module__", None)
+    return f"{module}.{cls.__qualname__}" if module and module != "builtins" else cls.__qualname__
 
 
 def _text(exc: BaseException, limits: Limits) -> str | None:

@@ -8,11 +8,13 @@ count and depth are limited.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 _SCALARS = frozenset((str, bool, int, float, bytes))
 _MAX_DEPTH = 8
 _MAX_ITEMS = 1024
+_MAX_VALUES = 16384
 
 
 class Limits:
@@ -46,7 +48,7 @@ class Limits:
 
 def clean_attributes(attributes: Any, limits: Limits) -> tuple[dict[str, Any], int]:
     """A copy of a caller's attributes that keeps to the limits, and how many were dropped. Never raises."""
-    if not attributes:
+    if attributes is None:
         return {}, 0
     try:
         kept = dict(attributes)
@@ -55,7 +57,7 @@ def clean_attributes(attributes: Any, limits: Limits) -> tuple[dict[str, Any], i
     longest = limits.attribute_length
     if len(kept) <= limits.attribute_count:
         for value in kept.values():
-            kind = value.__class__
+            kind = type(value)
             if kind is str:
                 if len(value) > longest:
                     break
@@ -71,16 +73,16 @@ def _clean_slowly(attributes: dict[Any, Any], limits: Limits) -> tuple[dict[str,
     for key, value in attributes.items():
         if len(kept) == limits.attribute_count:
             break
-        if isinstance(key, str):
+        if issubclass(type(key), str):
             cleaned = clean_value(value, limits)
             if cleaned is not None:
-                kept[key] = cleaned
+                kept[str.__str__(key)] = cleaned
     return kept, len(attributes) - len(kept)
 
 
-def clean_value(value: Any, limits: Limits, depth: int = 0) -> Any:
-    """``value`` as a span may keep it; None for what no attribute can hold."""
-    kind = value.__class__
+def clean_value(value: Any, limits: Limits) -> Any:
+    """``value`` as a span may keep it; None for what no attribute can hold. Never raises."""
+    kind = type(value)  # not __class__: proxies and mocks say what they like there
     if kind is str:
         return value if len(value) <= limits.attribute_length else limits.cut(value)
     if kind is bytes:
@@ -88,20 +90,52 @@ def clean_value(value: Any, limits: Limits, depth: int = 0) -> Any:
     if kind in _SCALARS:
         return value
     try:
-        if isinstance(value, str):
-            return limits.cut(str.__str__(value))
-        if isinstance(value, (bool, int, float)):
-            return value
-        if isinstance(value, (bytes, bytearray, memoryview)):
-            return bytes(value[: limits.attribute_length])
-        if depth < _MAX_DEPTH:
-            if isinstance(value, Mapping):
-                return {
-                    str(key): clean_value(item, limits, depth + 1)
-                    for key, item in list(value.items())[:_MAX_ITEMS]
-                }
-            if isinstance(value, Sequence):
-                return tuple([clean_value(item, limits, depth + 1) for item in value[:_MAX_ITEMS]])
+        return _copy(value, limits, 0, [_MAX_VALUES])
     except Exception:  # a value that misbehaves while it is looked at is dropped
         return None
+
+
+def _copy(value: Any, limits: Limits, depth: int, room: list[int]) -> Any:
+    """What is kept of ``value``: exactly of the types that OTLP knows, whatever it is derived from.
+
+    Args:
+        value: anything. It may raise.
+        limits: bounds.
+        depth: containers around it.
+        room: values that may still be copied; a few lists that hold each other can spell any number.
+    """
+    room[0] -= 1
+    kind = type(value)
+    if value is None or kind is bool:
+        return value
+    if isinstance(value, str):
+        return limits.cut(str.__str__(value if issubclass(kind, str) else str(value)))
+    if isinstance(value, int):
+        return int.__int__(value)
+    if isinstance(value, float):
+        return float.__float__(value)
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(value[: limits.attribute_length])
+    if depth < _MAX_DEPTH:
+        if isinstance(value, Mapping):
+            kept = {}
+            for key, item in islice(value.items(), _MAX_ITEMS):
+                if room[0] <= 0:
+                    break
+                kept[str.__str__(str(key))] = _copied(item, limits, depth + 1, room)
+            return kept
+        if isinstance(value, Sequence):
+            items = []
+            for item in value[:_MAX_ITEMS]:
+                if room[0] <= 0:
+                    break
+                items.append(_copied(item, limits, depth + 1, room))
+            return tuple(items)
     return None
+
+
+def _copied(value: Any, limits: Limits, depth: int, room: list[int]) -> Any:
+    try:
+        return _copy(value, limits, depth, room)
+    except Exception:  # costs itself, and not what stands beside it
+        return None

@@ -144,7 +144,10 @@ class KeyRing:
         """The key of this ring with that text, compared in constant time; None when there is none."""
         if not isinstance(text, str):
             return None
-        wanted = text.encode("utf-8", "surrogateescape")
+        try:
+            wanted = text.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:  # half of a surrogate pair: no key can be made of it
+            return None
         found = None
         for key in self.keys:
             if compare_digest(key._text.encode("utf-8", "surrogateescape"), wanted):
