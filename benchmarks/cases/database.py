@@ -1,0 +1,150 @@
+"""A query through SQLAlchemy on an SQLite database in memory: what tracing adds to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+from benchmarks import ours, peers
+from benchmarks.case import OURS, Case, Contender, Figure, Measure, Peer, Row, Setting
+from benchmarks.timing import of_thread
+from benchmarks.workload import KEY
+
+_COUNT = 400
+_OSPROFILER = "osprofiler.sqlalchemy"
+_CONTRIB = "contrib sqlalchemy"
+_OTHER = "contrib sqlalchemy, off"
+
+
+def _queries(instrument: Callable[[Any], object] = lambda engine: None) -> Callable[[], None]:
+    """A block of queries on an engine of its own, instrumented."""
+    import sqlalchemy
+    from sqlalchemy.pool import StaticPool
+
+    engine = sqlalchemy.create_engine("sqlite://", poolclass=StaticPool)
+    instrument(engine)
+    connection = engine.connect()
+    statement = sqlalchemy.text("SELECT 1 AS one WHERE 1 = :one")
+    parameters = {"one": 1}
+
+    def block() -> None:
+        for _ in range(_COUNT):
+            connection.execute(statement, parameters).close()
+
+    return block
+
+
+def _measure(
+    instrument: Callable[[Any], object],
+    opened: Callable[[], Any],
+    flush: Callable[[], object],
+    samples: tuple[str, ...] = ("closed", "open"),
+) -> Measure:
+    bare = _queries()  # first: some instrument every engine from then on
+    traced = _queries(instrument)
+
+    def measure() -> dict[str, float]:
+        found = {"bare": of_thread(bare, _COUNT, times=10)}
+        for sample in samples:
+            with opened() if sample == "open" else nullcontext():
+                found[sample] = of_thread(traced, _COUNT, times=10)
+            flush()
+        return found
+
+    return measure
+
+
+@contextmanager
+def _ours(setting: Setting) -> Iterator[Measure]:
+    from otel_bridge.instrumentation.sqlalchemy import trace_engine
+
+    provider = ours.provider(setting)
+    tracer = provider.get_tracer("benchmarks")
+    yield _measure(
+        lambda engine: trace_engine(engine, provider),
+        lambda: ours.signed_request(tracer),
+        provider.force_flush,
+    )
+
+
+@contextmanager
+def _osprofiler(setting: Setting) -> Iterator[Measure]:
+    import sqlalchemy
+    from osprofiler import profiler
+    from osprofiler.sqlalchemy import add_tracing
+
+    provider = peers.osprofiler_driver(setting)
+
+    @contextmanager
+    def initialised() -> Iterator[None]:
+        profiler.init(KEY)
+        yield
+        profiler.clean()
+
+    yield _measure(lambda engine: add_tracing(sqlalchemy, engine, "db"), initialised, provider.force_flush)
+
+
+@contextmanager
+def _contrib(setting: Setting) -> Iterator[Measure]:
+    from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
+
+    provider = peers.sdk_provider(setting)
+    yield _measure(
+        lambda engine: SQLAlchemyInstrumentor().instrument(engine=engine, tracer_provider=provider),
+        peers.remote_parent,
+        provider.force_flush,
+        ("open",),
+    )
+
+
+@contextmanager
+def _contrib_off(setting: Setting) -> Iterator[Measure]:
+    from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
+
+    provider = peers.sdk_provider(setting, on=False)
+    yield _measure(
+        lambda engine: SQLAlchemyInstrumentor().instrument(engine=engine, tracer_provider=provider),
+        nullcontext,
+        provider.force_flush,
+        ("closed",),
+    )
+
+
+def _figure(contender: str, sample: str) -> Figure:
+    return Figure(contender, sample, minus="bare")
+
+
+_NEEDS = ("sqlalchemy",)
+_NEEDS_CONTRIB = ("opentelemetry.instrumentation.sqlalchemy", *_NEEDS, *peers.NEEDS_SDK)
+
+CASE = Case(
+    "database",
+    (
+        Contender(OURS, _ours, _NEEDS),
+        Contender(_OSPROFILER, _osprofiler, (*_NEEDS, *peers.NEEDS_DRIVER)),
+        Contender(_CONTRIB, _contrib, _NEEDS_CONTRIB),
+        Contender(_OTHER, _contrib_off, _NEEDS_CONTRIB),
+    ),
+    (
+        Row(
+            "Database query, gate closed: added",
+            "µs",
+            _figure(OURS, "closed"),
+            (
+                Peer(_OSPROFILER, _figure(_OSPROFILER, "closed")),
+                Peer(_OTHER, _figure(_OTHER, "closed")),
+            ),
+        ),
+        Row(
+            "Database query, gate open: added, caller",
+            "µs",
+            _figure(OURS, "open"),
+            (
+                Peer(f"{_OSPROFILER}, otlp driver", _figure(_OSPROFILER, "open")),
+                Peer(f"{_CONTRIB}, SDK", _figure(_CONTRIB, "open")),
+            ),
+        ),
+    ),
+    launches=4,
+)
