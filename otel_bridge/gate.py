@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
+from time import monotonic
 
-from otel_bridge.log import warn
+from otel_bridge.log import INTERVAL, warn
 from otel_bridge.tracing.counter import Counter
 from otel_bridge.wire.signing import Key, KeyRing
 
@@ -15,6 +16,7 @@ _enabled: bool | None = None
 _keys: KeyRing = _NO_KEYS
 #: Requests and messages whose trace info did not verify.
 refused = Counter()
+_quiet_until = 0.0
 
 
 def enable(keys: KeyRing) -> None:
@@ -32,9 +34,10 @@ def disable() -> None:
 
 def reset() -> None:
     """Forget :func:`enable` and :func:`disable`: each way in goes by its own configuration."""
-    global _enabled, _keys
+    global _enabled, _keys, _quiet_until
     _enabled = None
     _keys = _NO_KEYS
+    _quiet_until = 0.0
 
 
 def keys(own: KeyRing | None = None) -> KeyRing | None:
@@ -80,10 +83,17 @@ def _begin_anew() -> None:
     refused = Counter()
 
 
+_quiet_until = 0.0
+
+
 os.register_at_fork(after_in_child=_begin_anew)
 
 
 def count_refused() -> None:
     """Note trace info that did not verify. The operator learns of it; who sent it does not."""
+    global _quiet_until
     refused.add()
-    warn("trace info that no key of [profiler] hmac_keys verifies was refused; served untraced")
+    now = monotonic()
+    if now >= _quiet_until:
+        _quiet_until = now + INTERVAL
+        warn("trace info that no key of [profiler] hmac_keys verifies was refused; served untraced")

@@ -137,9 +137,11 @@ def stop(info: Info = None) -> None:
     Args:
         info: what became of it; ``etype`` and ``message`` make it an error.
     """
-    opened: Any = _get().get(OPEN_KEY)
-    if opened is not None and opened.owner is None:
-        _stop(opened, info)
+    context = _get()
+    if context:
+        opened: Any = context.get(OPEN_KEY)
+        if opened is not None and opened.owner is None:
+            _stop(opened, info)
 
 
 def _start(context: Context, name: str, info: Info, owner: object) -> OpenPoint | None:
@@ -151,8 +153,7 @@ def _start(context: Context, name: str, info: Info, owner: object) -> OpenPoint 
     if not isinstance(name, str):
         name = str(name)
     try:
-        point = translate.point_from_info(name, info, capture_args=False, serving=serving)
-        kind = translate.span_kind(name, info, serving)
+        point, kind = translate.begin(name, info, serving=serving)
     except Exception:  # info that cannot be read costs itself only
         point = translate.point_from_info(name, None, capture_args=False, serving=serving)
         kind = translate.span_kind(name, None, serving)
@@ -302,7 +303,9 @@ def trace(
         def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
             context = _get()
             if not context:
-                return f(*args, **kwargs)
+                if kwargs:
+                    return f(*args, **kwargs)
+                return f(*args)  # type: ignore[call-arg]  # a dictionary less
             opened = _start(context, name, call_info, f)
             if opened is None:
                 return f(*args, **kwargs)

@@ -225,3 +225,19 @@ def test_long_hostile_paths_are_read_in_linear_time(unit: str) -> None:
     started = process_time()
     describe(path=unit * (300_000 // len(unit)))
     assert process_time() - started < 10
+
+
+def test_what_is_remembered_of_a_request_is_not_what_the_next_one_changes() -> None:
+    first = ServerRequest(method="GET", path="/", host="h", agent="a").translate(None)[1]
+    first["user_agent.original"] = first["mine"] = "changed"
+    second = ServerRequest(method="GET", path="/", host="h", agent="a").translate(None)[1]
+    assert second["user_agent.original"] == "a"
+    assert "mine" not in second
+
+
+@pytest.mark.parametrize("odd", [["x"], {"x": 1}, 5, 1.5, object()])
+def test_odd_values_are_not_remembered_and_do_no_harm(odd: object) -> None:
+    assert (
+        ServerRequest(method="GET", path="/", host=odd, agent=odd, project_id=odd).translate(None)[0]
+        == "GET /"
+    )

@@ -140,8 +140,8 @@ _STEPS = 40
 _FLUSH = 10_000
 #: Spans before the day begins: what fills up once, such as the encoder's memory, has filled up.
 _WARM_UP = 60_000
-#: MiB by which RSS may differ without having grown: the room of the spans between two flushes, which Python's
-#: allocator gives back or keeps as it happens. To leak the smallest object per span would be three times that.
+#: MiB by which RSS may differ without having grown: room of the spans between two flushes, which the
+#: allocator keeps or not as it happens. To leak the smallest object per span would be three times that.
 _GROWTH = 8.0
 
 

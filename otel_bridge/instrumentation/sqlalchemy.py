@@ -161,11 +161,12 @@ class _Statements:
             return call(cursor, statement, *rest)
         query = _new(Query)
         query.target = self._target
+        # A slot never set is slow to read.
+        query.statement = query.status_code = query.error = query.origin = None
         if isinstance(statement, str):  # else an object of the driver's own: it may hold values
             # The rest of a longer one would not be exported, and SQLAlchemy makes one for each large batch.
             query.statement = statement if len(statement) <= MAX_STATEMENT else statement[:MAX_STATEMENT]
-        if batch:
-            query.batch = batch
+        query.batch = batch or None
         span = self._leaf(None, _CLIENT, query)
         if span is None:
             return call(cursor, statement, *rest)

@@ -23,6 +23,9 @@ OPEN_KEY = context_api.create_key("otel_bridge-open-points")
 INCOMPLETE = "osprofiler.incomplete"
 
 
+_get, _reset = ctx.get, ctx.reset
+
+
 class OpenPoint:
     """A started point; it knows what was current before it."""
 
@@ -64,7 +67,10 @@ def leave(token: Token[Context], attached: Context) -> None:
         token: what ``set_`` gave when the unit began.
         attached: the context that was set then.
     """
-    current = ctx.get()
+    current = _get()
     if current is not attached:
         end_open(last(current), last(attached))
-    ctx.detach(token)
+    try:
+        _reset(token)
+    except ValueError:  # see ctx.detach
+        pass

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import random
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from os import getpid
 from time import time_ns
 from typing import Any, Protocol
@@ -50,13 +50,13 @@ class _NothingRecorded:
     """What the fast entries give when nothing is recorded: one context manager for all.
 
     Both methods are C callables, which halves what a closed ``with`` costs: one that gives the invalid
-    span for ever, and one that takes anything and returns None.
+    span for ever, and one that takes anything and gives what is false.
     """
 
     __slots__ = ()
 
-    __enter__ = staticmethod(itertools.repeat(INVALID_SPAN).__next__)
-    __exit__ = staticmethod(().__init__)  # type: ignore[misc]
+    __enter__ = staticmethod(ContextVar("nothing recorded", default=INVALID_SPAN).get)
+    __exit__ = staticmethod(type.__prepare__)
 
 
 _NOTHING_RECORDED = _NothingRecorded()
@@ -340,7 +340,19 @@ class Tracer(api.Tracer):
             info.parent_span_id if parent_id is None else parent_id,
             provider.spans_per_trace - 1,
         )
-        return self._root(trace, name, kind, attributes, False)
+        span: Span = _new(Span)  # as in _root(), without the call
+        span._name = name
+        span._trace = trace
+        span._span_id = _bits(64) or 1
+        span._parent_id = trace.remote
+        span._kind = kind
+        span._attributes = attributes
+        span._tracer = self
+        span._end_time = None
+        span._more = None
+        span._token = False
+        span._start_time = time_ns()
+        return span
 
 
 def _maker(resource: Resource | Callable[[], Resource] | None) -> Callable[[], Resource]:
@@ -355,9 +367,11 @@ def _unrecorded(parent: Any) -> api.Span:
 
     Never the parent itself if that one records: the caller would end it.
     """
+    if parent is None:
+        return INVALID_SPAN
     if isinstance(parent, NonRecordingSpan):
         return parent
-    if not isinstance(parent, api.Span):  # None, or something that has no business there
+    if not isinstance(parent, api.Span):  # something that has no business there
         return INVALID_SPAN
     return NonRecordingSpan(parent.get_span_context())
 

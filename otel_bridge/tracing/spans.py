@@ -95,7 +95,7 @@ def _frames(exc: BaseException) -> tuple[_Frame, ...]:
 class _Failure:
     """An exception, without the exception: that would pin the frames of the whole stack."""
 
-    __slots__ = ("attributes", "frames", "message", "time", "type")
+    __slots__ = ("_shown", "attributes", "frames", "message", "time", "type")
 
     def __init__(
         self, error_type: str, message: str | None, frames: tuple[_Frame, ...] = (), time: int | None = None
@@ -105,11 +105,19 @@ class _Failure:
         self.frames = frames
         self.time = time or time_ns()
         self.attributes: dict[str, Any] | None = None
+        self._shown: str | None = None
+
+    def shown(self) -> str:
+        """The message as it may be shown; worked out once, for the event and for the status."""
+        if self._shown is None:
+            self._shown = exception_message(self.type, self.message) if self.message else ""
+        return self._shown
 
     def event(self) -> Event:
         attributes: dict[str, Any] = {"exception.type": self.type}
-        if self.message:
-            attributes["exception.message"] = exception_message(self.type, self.message)
+        text = self.shown()
+        if text:
+            attributes["exception.message"] = text
         if self.frames:
             attributes["exception.stacktrace"] = "Traceback (most recent call last):\n" + "".join(
                 f'  File "{file}", line {line}, in {name}\n' for file, line, name in self.frames
@@ -216,14 +224,16 @@ class Span(api.Span, ReadableSpan):
 
     @property
     def _events(self) -> Sequence[Event]:  # type: ignore[override]
-        more = self._more
-        if more is None:
-            return ()
-        found = [event.event() if isinstance(event, _Failure) else event for event in more.events]
         return [
             Event(event.name, _shown(event.attributes), event.timestamp) if event.attributes else event
-            for event in found
+            for event in self._recorded_events()
         ]
+
+    def _recorded_events(self) -> Sequence[Event]:
+        """The events with nothing masked: for the encoder, which masks by key itself."""
+        if self._more is None:
+            return ()
+        return [event.event() if isinstance(event, _Failure) else event for event in self._more.events]
 
     @property
     def _links(self) -> Sequence[Link]:  # type: ignore[override]
@@ -243,7 +253,7 @@ class Span(api.Span, ReadableSpan):
         if failure is None:
             return more.status
         short = failure.type.rpartition(".")[2]
-        text = exception_message(failure.type, failure.message) if failure.message else ""
+        text = failure.shown()
         return Status(StatusCode.ERROR, f"{short}: {text}" if text else short)
 
     @property

@@ -26,6 +26,7 @@ _KEY_BYTES = 700
 # charged all the same, so that everything is forgotten, and learned anew, from time to time. The bound also
 # keeps numbers that were chosen to have one hash from making a dictionary slow.
 _MOST_VALUES = 512
+_MOST_MISSES = 16 * _MOST_VALUES
 
 # Strings up to so many bytes have lengths of one byte, those of what is around them included: length of the
 # AnyValue, tag and length of its string_value.
@@ -72,7 +73,7 @@ def _attribute(key: bytes, value: bytes) -> bytes:
 class _Strings(dict[str, bytes]):
     """The attributes of one key whose values are of type ``str`` and nothing derived from it."""
 
-    __slots__ = ("_budget", "_key", "_key_size", "_short", "_values")
+    __slots__ = ("_budget", "_heads", "_key", "_key_size", "_missed", "_short", "_values")
 
     def __init__(self, encoder: AttributeEncoder, key: bytes) -> None:
         self._budget = encoder.budget
@@ -80,26 +81,35 @@ class _Strings(dict[str, bytes]):
         self._key = key
         self._key_size = len(key)
         self._short = encoder.short
+        #: What stands before a short value, by its length.
+        self._heads: dict[int, bytes] = {}
+        #: Misses since the dictionary was full.
+        self._missed = 0
 
     def __missing__(self, value: str) -> bytes:
         size = len(value)
         if size <= self._short and value.isascii():
-            found = b"".join(
-                (
-                    b"\x4a",
-                    length(self._key_size + size + 3),
-                    self._key,
-                    _SHORT_STRINGS[size],
-                    value.encode(),
-                )
-            )
+            head = self._heads.get(size)
+            if head is None:
+                head = self._head(size)
+            found = head + value.encode()
         else:
             found = _attribute(self._key, self._values.string(value))
-        if size <= LONGEST_REMEMBERED and (
-            self._budget.spend(getsizeof(value) + len(found) + ENTRY_BYTES) and len(self) < _MOST_VALUES
-        ):
-            self[value] = found
+        if len(self) < _MOST_VALUES:
+            if size <= LONGEST_REMEMBERED and self._budget.spend(getsizeof(value) + len(found) + ENTRY_BYTES):
+                self[value] = found
+        else:
+            self._missed += 1
+            if self._missed > _MOST_MISSES:  # what filled it comes no more, or nothing ever comes back
+                self._missed = 0
+                self.clear()
         return found
+
+    def _head(self, size: int) -> bytes:
+        head = b"".join((b"\x4a", length(self._key_size + size + 3), self._key, _SHORT_STRINGS[size]))
+        if self._budget.spend(len(head) + ENTRY_BYTES):
+            self._heads[size] = head
+        return head
 
 
 class _Integers(dict[int, bytes]):

@@ -24,7 +24,7 @@ from otel_bridge.wire.attributes import (
     Budget,
 )
 from otel_bridge.wire.fields import KINDS, read
-from otel_bridge.wire.protobuf import LENGTHS, field, length, varint
+from otel_bridge.wire.protobuf import LENGTHS, field, length, utf8, varint
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 _one_id = struct.Struct(">HQ").pack
 _two_ids = struct.Struct(">HQHQ").pack
 _two_times = struct.Struct("<BQBQ").pack
+_moment = struct.Struct("<BQ").pack
+_MOST_TIME = 1 << 64
 _SPAN_ID, _PARENT_SPAN_ID = 0x1208, 0x2208
 _START, _END = 0x39, 0x41
 
@@ -52,16 +54,17 @@ _Batch = dict[_Frame, dict[_Frame, list[bytes]]]
 
 
 class _Names(dict[Any, bytes]):
-    """The name field of a span, by name."""
+    """The name field of a span or an event, by name."""
 
-    __slots__ = ("_budget",)
+    __slots__ = ("_budget", "_tag")
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, budget: Budget, tag: bytes) -> None:
         self._budget = budget
+        self._tag = tag
         budget.share(self)
 
     def __missing__(self, name: Any) -> bytes:
-        found = fields.text(b"\x2a", name)
+        found = fields.text(self._tag, name)
         if type(name) is str and (
             len(name) <= LONGEST_REMEMBERED and self._budget.spend(getsizeof(name) + len(found) + ENTRY_BYTES)
         ):
@@ -95,7 +98,8 @@ class Encoder:
         self._budget = budget
         self._attributes = AttributeEncoder(budget, attribute_length, redact_key)
         self._origin_attributes = AttributeEncoder(Budget(0), None, redact_key)
-        self._names = _Names(budget)
+        self._names = _Names(budget, b"\x2a")
+        self._event_names = _Names(budget, b"\x12")
         # By identity: hash(Resource) writes JSON. The objects are kept, so that no id is used again.
         self._origins: dict[tuple[int, int], tuple[Any, Any, _Frame, _Frame]] = {}
         budget.share(self._origins)
@@ -151,7 +155,7 @@ class Encoder:
                     body.append(_PLAIN_REMOTE if remote else _PLAIN_LOCAL)
                 else:
                     body[1] = fields.ids(span_id, trace.state, parent_id or None)
-                    body.append(self._seldom(span))
+                    body += self._extras(span)
                     body.append(_REMOTE if remote else _LOCAL)
                 encoded = b"".join(body)
                 size = len(encoded)
@@ -187,6 +191,29 @@ class Encoder:
             (b"\x12", length(len(encoded)), encoded)
         )
 
+    def _extras(self, span: Any) -> list[bytes]:
+        """:meth:`_seldom` of a span of ours; raises where that one makes do with what it can read."""
+        more = span._more
+        if more is None:
+            return [b"\x7a\x00"]
+        parts: list[bytes] = []
+        if more.dropped_attributes:
+            parts.append(fields.count(b"\x50", more.dropped_attributes))
+        if more.events:
+            parts += map(self._event, span._recorded_events())
+        if more.dropped_events:
+            parts.append(fields.count(b"\x60", more.dropped_events))
+        if more.links:
+            parts += map(self._link, more.links)
+        if more.dropped_links:
+            parts.append(fields.count(b"\x70", more.dropped_links))
+        status = span._status
+        code = status._status_code._value_
+        text = status._description
+        body = b"\x18" + LENGTHS[code] if code else b""
+        parts.append(field(b"\x7a", field(b"\x12", utf8(text)) + body if text else body))
+        return parts
+
     def _seldom(self, span: Any) -> bytes:
         """Counts of what was dropped, events, links and status: fields 10 to 15 of a span."""
         events, lost_events = self._each(self._event, read(span, "events"))
@@ -217,12 +244,18 @@ class Encoder:
         return b"".join(parts), lost
 
     def _event(self, event: Any) -> bytes:
+        time = event.timestamp
+        dropped = read(event, "dropped_attributes")
         return field(
             b"\x5a",
-            fields.moment(0x09, fields.nanoseconds(event.timestamp))
-            + fields.text(b"\x12", event.name)
+            (
+                _moment(0x09, time)
+                if time.__class__ is int and 0 < time < _MOST_TIME
+                else fields.moment(0x09, fields.nanoseconds(time))
+            )
+            + self._event_names[event.name]
             + self._attributes.encode(event.attributes, b"\x1a")
-            + fields.count(b"\x20", read(event, "dropped_attributes")),
+            + (fields.count(b"\x20", dropped) if dropped else b""),
         )
 
     def _link(self, link: Any) -> bytes:

@@ -11,8 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import re
-from binascii import a2b_base64, b2a_base64
+from binascii import a2b_base64, b2a_base64, unhexlify
 from collections.abc import Callable, Iterable
 from hmac import compare_digest
 from typing import Any, Final, NamedTuple
@@ -34,9 +33,13 @@ _STANDARD_ALPHABET = bytes.maketrans(b"-_", b"+/")
 _URL_ALPHABET = bytes.maketrans(b"+/", b"-_")
 _INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
-_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-#: What osprofiler and we write, to the letter; to match it costs a third of reading JSON.
-_CANONICAL = re.compile(f'{{"base_id": "({_UUID})", "parent_id": "({_UUID})"}}')
+#: What osprofiler and we write around two UUIDs, and its length in base64.
+_HEAD, _MIDDLE, _END = b'{"base_id": "', b'", "parent_id": "', b'"}'
+_CANONICAL_LENGTH = 140
+_NIL = bytes(16)
+_DASH = ord("-")
+_tuple = tuple.__new__
+_integer = int.from_bytes
 #: The C scanner under json.loads, at a quarter of its cost.
 _scan_json: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
@@ -184,13 +187,11 @@ class KeyRing:
 
 def _unpack(raw: bytes, key: Key) -> TraceInfo | None:
     """The trace info in verified base64 text. Raises or returns None when it is not well formed."""
+    if len(raw) == _CANONICAL_LENGTH:  # to take apart what services write costs a third of reading JSON
+        found = _unpack_canonical(a2b_base64(raw), key)
+        if found is not None:
+            return found
     text = a2b_base64(raw.translate(_STANDARD_ALPHABET)).decode()
-    canonical = _CANONICAL.fullmatch(text)
-    if canonical is not None:
-        base_id, parent_id = canonical.groups()
-        trace_id = int(base_id.replace("-", ""), 16)
-        parent = 0 if parent_id == base_id else int(parent_id[19:23] + parent_id[24:], 16)
-        return TraceInfo(trace_id, parent, key) if trace_id else None
     content, end = _scan_json(text, 0)
     base_id = content.pop("base_id")
     parent_id = content.pop("parent_id", None)
@@ -206,6 +207,27 @@ def _unpack(raw: bytes, key: Key) -> TraceInfo | None:
         ids.parent_span_id(base_id, parent_id),
         key,
         None if ids.base_id(trace_id) == base_id else base_id,
+    )
+
+
+def _unpack_canonical(text: bytes, key: Key) -> TraceInfo | None:
+    """:func:`_unpack` of what ``json.dumps`` makes of two UUIDs in lower case; None for anything else."""
+    if text[:13] != _HEAD or text[49:66] != _MIDDLE or text[102:] != _END:
+        return None
+    base_id = text[13:49]
+    digits = base_id.replace(b"-", b"")
+    if not (base_id[8] == base_id[13] == base_id[18] == base_id[23] == _DASH and digits.islower()):
+        return None
+    try:
+        trace = unhexlify(digits)
+        parent = unhexlify(text[66:102].replace(b"-", b""))
+    except ValueError:
+        return None
+    if len(trace) != 16 or len(parent) != 16 or trace == _NIL:
+        return None
+    return _tuple(
+        TraceInfo,
+        (_integer(trace, "big"), 0 if parent == trace else _integer(parent[8:], "big"), key, None),
     )
 
 

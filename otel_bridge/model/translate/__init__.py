@@ -11,7 +11,7 @@ from otel_bridge.model.translate.function import FunctionCall
 from otel_bridge.model.translate.http import ClientRequest
 from otel_bridge.model.translate.point import Point
 from otel_bridge.model.translate.rpc import IncomingMessage, OutgoingMessage, outgoing_kind
-from otel_bridge.model.translate.table import finish, point_from_info, span_kind, to_osprofiler
+from otel_bridge.model.translate.table import begin, finish, point_from_info, span_kind, to_osprofiler
 from otel_bridge.model.translate.wsgi import ServerRequest
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Point",
     "Query",
     "ServerRequest",
+    "begin",
     "finish",
     "outgoing_kind",
     "point_from_info",

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 from urllib.parse import urlsplit
 
-from otel_bridge.model.redaction import redact_url
+from otel_bridge.model.redaction import redact_path, redact_query, redact_url
 from otel_bridge.model.translate.point import ERROR_TYPE, Point, captured, number_of, text_of
 from otel_bridge.model.translate.wsgi import DEFAULT_PORTS, method_attributes, split_host, status_code
+
+#: Longest query that is remembered.
+_REMEMBERED: Final = 512
 
 
 class ClientRequest(Point):
@@ -38,11 +42,18 @@ class ClientRequest(Point):
         url = text_of(self.url)
         if url:
             address, port = _authority(url)
+            attributes["url.full"] = redact_url(url)
         else:
-            scheme = text_of(self.scheme) or "http"
-            address, port = split_host(_bracketed(text_of(self.host)), number_of(self.port), scheme)
-            url = _join(scheme, address, port, text_of(self.path), text_of(self.query))
-        attributes["url.full"] = redact_url(url)
+            prefix, address, port = _origin(self.scheme, self.host, self.port)
+            path, query = text_of(self.path), text_of(self.query)
+            if path and not path.startswith(("/", "?")):
+                path = "/" + path
+            if prefix is None or "?" in path or "#" in path or "#" in query or "//" in path:
+                scheme = text_of(self.scheme) or "http"
+                attributes["url.full"] = redact_url(_join(scheme, address, port, path, query))
+            else:  # what redact_url() makes of it, without taking apart what is in parts
+                path = redact_path(path) or "/"
+                attributes["url.full"] = f"{prefix}{path}?{_redacted(query)}" if query else prefix + path
         if address:
             attributes["server.address"] = address
             if port:
@@ -59,6 +70,22 @@ class ClientRequest(Point):
         if protocol:
             attributes["network.protocol.version"] = protocol
         return known, attributes
+
+
+@lru_cache(maxsize=512, typed=True)
+def _origin(scheme: Any, host: Any, port: Any) -> tuple[str | None, str, int | None]:
+    """Scheme and authority of a URL (None: there is something to redact in it), server address and port."""
+    scheme = text_of(scheme) or "http"
+    address, number = split_host(_bracketed(text_of(host)), number_of(port), scheme)
+    prefix = _join(scheme, address, number, "", "")[:-1]
+    return prefix if redact_url(prefix + "/") == prefix + "/" else None, address, number
+
+
+_query = lru_cache(maxsize=1024)(redact_query)
+
+
+def _redacted(query: str) -> str:
+    return _query(query) if len(query) <= _REMEMBERED else redact_query(query)
 
 
 def _bracketed(host: str) -> str:

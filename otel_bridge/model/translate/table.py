@@ -101,8 +101,10 @@ def span_kind(name: str, info: Any, serving: bool) -> SpanKind:
     return SpanKind.INTERNAL if owner and owner.endswith(_SERVING) else SpanKind.CLIENT
 
 
-def point_from_info(name: str, info: Any, *, capture_args: bool = False, serving: bool = False) -> Point:
-    """The Point of ``profiler.start(name, info)``. Cheap, and never raises.
+def begin(
+    name: str, info: Any, *, capture_args: bool = False, serving: bool = False
+) -> tuple[Point, SpanKind]:
+    """The Point of ``profiler.start(name, info)``, and the kind of its span. Cheap, and never raises.
 
     Nothing of ``info`` is kept but texts and numbers, so that the caller may change or share it.
 
@@ -113,6 +115,7 @@ def point_from_info(name: str, info: Any, *, capture_args: bool = False, serving
         serving: the point is the first one below a remote parent.
     """
     kind = kind_of(name, info)
+    role = span_kind(name, info, serving) if kind == RPC else _SPAN_KINDS[kind]
     point: Point
     if kind == DB:
         point = db.from_info(_part(info, "db"))
@@ -124,7 +127,6 @@ def point_from_info(name: str, info: Any, *, capture_args: bool = False, serving
         called = _part(info, "function")
         # nova passes hide_args this way; osprofiler takes it for info and hides nothing.
         wanted = capture_args and not (isinstance(info, dict) and info.get("hide_args") is True)
-        role = span_kind(name, info, serving) if kind == RPC else SpanKind.INTERNAL
         if role is not SpanKind.INTERNAL:
             point = rpc.from_info(called, wanted, role is SpanKind.SERVER)
         else:
@@ -133,7 +135,12 @@ def point_from_info(name: str, info: Any, *, capture_args: bool = False, serving
             function.capture(call, called, wanted)
     point.error = None
     point.origin = (name, _extras(info, capture_args) if isinstance(info, dict) else ())
-    return point
+    return point, role
+
+
+def point_from_info(name: str, info: Any, *, capture_args: bool = False, serving: bool = False) -> Point:
+    """The Point that :func:`begin` makes."""
+    return begin(name, info, capture_args=capture_args, serving=serving)[0]
 
 
 def finish(point: Point, stop_info: Any, *, capture_args: bool = False) -> tuple[str, str] | None:
@@ -228,6 +235,8 @@ def _part(info: Any, key: str) -> Mapping[str, Any]:
 
 def _extras(info: dict[Any, Any], nested: bool) -> Extras:
     """What the info says besides: scalars, and those one level further down where that is wanted."""
+    if info.keys() <= _KNOWN_INFO:  # as nearly always
+        return ()
     found: list[tuple[str, Scalar]] = []
     try:
         for key, value in info.items():

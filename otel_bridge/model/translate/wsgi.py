@@ -85,38 +85,80 @@ class ServerRequest(Point):
     def describe(self) -> tuple[str, dict[str, Any]]:
         raw = text_of(self.script) + text_of(self.path)
         path, template = _paths(raw) if len(raw) <= _REMEMBERED else _paths.__wrapped__(raw)
-        known, attributes = method_attributes(self.method)
+        host, agent, project_id = self.host, self.agent, self.project_id
+        seen = (
+            self.method,
+            self.scheme,
+            host,
+            self.port,
+            self.client,
+            agent,
+            project_id,
+            self.protocol,
+            self.status,
+            self.route,
+        )
+        try:  # what a client may make as long as it likes is remembered up to a length
+            short = len(host or "") + len(agent or "") + len(project_id or "") <= _REMEMBERED
+            known, common = _common(*seen) if short else _common.__wrapped__(*seen)
+        except TypeError:  # not of a server's making: lists and numbers have been seen in OSProfiler's info
+            known, common = _common.__wrapped__(*seen)
+        attributes = common.copy()
         attributes["url.path"] = path
-        attributes["url.scheme"] = text_of(self.scheme) or "http"
-        query = text_of(self.query)
+        query = self.query
         if query:
-            attributes["url.query"] = redact_query(query)
-        address, port = split_host(text_of(self.host), number_of(self.port), attributes["url.scheme"])
-        if address:
-            attributes["server.address"] = address
-            if port:
-                attributes["server.port"] = port
-        for key, value in (
-            ("client.address", self.client),
-            ("user_agent.original", self.agent),
-            ("openstack.request_id", self.request_id),
-            ("openstack.global_request_id", self.global_request_id),
-            ("openstack.project_id", self.project_id),
-        ):
-            if value and isinstance(value, str):
-                attributes[key] = value
-        version = text_of(self.protocol).rpartition("/")[2]
-        if version:
-            attributes["network.protocol.version"] = version
-        code = status_code(self.status)
-        if code:
-            attributes["http.response.status_code"] = code
-            if code >= 500:
-                attributes[ERROR_TYPE] = str(code)
-        route = text_of(self.route)
-        if route:
-            attributes["http.route"] = route
-        return span_name(f"{known} {route or template}"), attributes
+            query = text_of(query)
+            attributes["url.query"] = _query(query) if len(query) <= _REMEMBERED else redact_query(query)
+        request_id = self.request_id
+        if request_id and isinstance(request_id, str):
+            attributes["openstack.request_id"] = request_id
+        request_id = self.global_request_id
+        if request_id and isinstance(request_id, str):
+            attributes["openstack.global_request_id"] = request_id
+        return span_name(f"{known} {self.route if 'http.route' in common else template}"), attributes
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _common(
+    method: Any,
+    scheme: Any,
+    host: Any,
+    port: Any,
+    client: Any,
+    agent: Any,
+    project_id: Any,
+    protocol: Any,
+    status: Any,
+    route: Any,
+) -> tuple[str, dict[str, Any]]:
+    """The method as it stands in the name, and what many requests have in common; to be copied."""
+    known, attributes = method_attributes(method)
+    attributes["url.scheme"] = text_of(scheme) or "http"
+    address, server_port = split_host(text_of(host), number_of(port), attributes["url.scheme"])
+    if address:
+        attributes["server.address"] = address
+        if server_port:
+            attributes["server.port"] = server_port
+    for key, value in (
+        ("client.address", client),
+        ("user_agent.original", agent),
+        ("openstack.project_id", project_id),
+        ("http.route", route),
+    ):
+        if value and isinstance(value, str):
+            attributes[key] = value
+    version = text_of(protocol).rpartition("/")[2]
+    if version:
+        attributes["network.protocol.version"] = version
+    code = status_code(status)
+    if code:
+        attributes["http.response.status_code"] = code
+        if code >= 500:
+            attributes[ERROR_TYPE] = str(code)
+    return known, attributes
+
+
+_query = lru_cache(maxsize=1024)(redact_query)
 
 
 @lru_cache(maxsize=2048)
