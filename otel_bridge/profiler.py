@@ -301,25 +301,29 @@ def trace(
 
         @functools.wraps(f)
         def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-            context = _get()
-            if not context:
+            if not _get():
                 if kwargs:
                     return f(*args, **kwargs)
                 return f(*args)  # type: ignore[call-arg]  # a dictionary less
-            opened = _start(context, name, call_info, f)
-            if opened is None:
-                return f(*args, **kwargs)
-            try:
-                result = f(*args, **kwargs)
-            except BaseException as exc:
-                _stop(opened, None, exc)
-                raise
-            _stop(opened, None)
-            return result
+            return _traced_call(f, name, call_info, args, kwargs)
 
         return wrapper
 
     return decorator
+
+
+def _traced_call(f: Callable[..., R], name: str, info: Info, args: Any, kwargs: Any) -> R:
+    """A call of a decorated function where something is current. Apart, so that the wrapper stays small."""
+    opened = _start(_get(), name, info, f)
+    if opened is None:
+        return f(*args, **kwargs)
+    try:
+        result = f(*args, **kwargs)
+    except BaseException as exc:
+        _stop(opened, None, exc)
+        raise
+    _stop(opened, None)
+    return result
 
 
 def _count_trace(f: Any, times: int) -> None:

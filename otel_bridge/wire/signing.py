@@ -178,7 +178,12 @@ class KeyRing:
                 return None
             raw = info.encode("latin-1")
             for key in self.keys:
-                if compare_digest((key._sha1 if sha1 else key._sha256).hexdigest(raw), mac):
+                keyed = key._sha1 if sha1 else key._sha256
+                inner = keyed._copy_inner()  # keyed.hexdigest(raw), without the call
+                inner.update(raw)
+                outer = keyed._copy_outer()
+                outer.update(inner.digest())
+                if compare_digest(outer.hexdigest(), mac):
                     return _unpack(raw, key)
         except Exception:  # hostile input, of any kind, is an unsigned request
             return None
