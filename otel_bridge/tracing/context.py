@@ -45,6 +45,8 @@ def with_span(context: Context, span: ApiSpan) -> Context:
 
 def with_request(context: Context, span: ApiSpan, info: TraceInfo) -> Context:
     """A copy of ``context`` for a signed request: ``span`` is current, ``info`` signs what it sends on."""
+    if not context:  # as where a request or message comes in
+        return Context({SPAN_KEY: span, TRACE_INFO_KEY: info})
     changed = Context(context)
     _put(changed, SPAN_KEY, span)
     _put(changed, TRACE_INFO_KEY, info)

@@ -8,6 +8,7 @@ reader needs: the error's code and its sense.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from otel_bridge.model.redaction.filters import truncate
@@ -80,6 +81,10 @@ _OWN_WORDS: Final = frozenset(
 )
 
 
+#: Longest message that is remembered.
+_REMEMBERED: Final = 512
+
+
 def exception_message(type_name: str, message: str) -> str:
     """The message of an exception, fit for a span's status and its exception event.
 
@@ -87,6 +92,12 @@ def exception_message(type_name: str, message: str) -> str:
         type_name: the exception's qualified class name (``pymysql.err.IntegrityError``).
         message: ``str(exception)``.
     """
+    if len(message) <= _REMEMBERED:
+        return _remembered_message(type_name, message)
+    return _fit_message(type_name, message)
+
+
+def _fit_message(type_name: str, message: str) -> str:
     text = message[:_LONGEST]
     remote = _TRACEBACK.search(text)
     if remote:
@@ -96,6 +107,10 @@ def exception_message(type_name: str, message: str) -> str:
     elif remote or type_name.endswith(("_Remote", "RemoteError")):
         text = _first_line(text)
     return truncate(redact_text(text), MESSAGE_LIMIT)
+
+
+#: The same few errors come back; to mask one takes several microseconds.
+_remembered_message = lru_cache(maxsize=512)(_fit_message)
 
 
 def error_code(message: str) -> str | None:
