@@ -42,6 +42,8 @@ REFUSED_SPANS = "otel_bridge.refused_spans"
 TRANSLATION_ERROR = "otel_bridge.translation_error"
 
 _tuple = tuple.__new__
+_put = dict.__setitem__
+_get, _set, _reset, _SPAN_KEY = ctx.get, ctx.set_, ctx.reset, ctx.SPAN_KEY
 
 
 class Point(Protocol):
@@ -463,7 +465,9 @@ class Span(api.Span, ReadableSpan):
 
     def __enter__(self) -> Span:
         if self._token is None:
-            self._token = ctx.set_(ctx.with_span(ctx.get(), self))
+            changed = Context(_get())  # ctx.with_span(), without the call
+            _put(changed, _SPAN_KEY, self)
+            self._token = _set(changed)
         return self
 
     def __exit__(
@@ -476,20 +480,24 @@ class Span(api.Span, ReadableSpan):
         if token:
             self._token = False
             try:
-                ctx.reset(token)  # type: ignore[arg-type]
+                _reset(token)  # type: ignore[arg-type]
             except ValueError:  # left in another context than entered: nothing to restore there
                 pass
-        if self._end_time is None:
-            more = self._more
-            if exc is not None and exc_type is not GeneratorExit:
-                if more is None or (more.record_exception and more.set_status_on_exception):
-                    self.fail(exc)
-                elif more.record_exception:
-                    self.record_exception(exc)
-                elif more.set_status_on_exception:
-                    self._mark(_Failure(type_name(type(exc)), _text(exc, self._tracer.limits)))
-            if more is None or more.end_on_exit:
-                self.end()
+        if exc is not None and exc_type is not GeneratorExit and self._end_time is None:
+            self._left_by(exc)
+        more = self._more
+        if more is None or more.end_on_exit:
+            self.end()
+
+    def _left_by(self, exc: BaseException) -> None:
+        """Record the exception that left the block, as far as that is wanted."""
+        more = self._more
+        if more is None or (more.record_exception and more.set_status_on_exception):
+            self.fail(exc)
+        elif more.record_exception:
+            self.record_exception(exc)
+        elif more.set_status_on_exception:
+            self._mark(_Failure(type_name(type(exc)), _text(exc, self._tracer.limits)))
 
     def __call__(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """``start_as_current_span`` used as a decorator: each call gets a span; this one is not used."""
