@@ -19,7 +19,7 @@ from otel_bridge.log import warn
 from otel_bridge.model.translate import ServerRequest
 from otel_bridge.tracing import context as ctx
 from otel_bridge.tracing import entries, points, propagation
-from otel_bridge.tracing.spans import type_name
+from otel_bridge.tracing.spans import Span, type_name
 from otel_bridge.version import __version__
 from otel_bridge.wire.signing import TRACE_HMAC_HEADER, TRACE_INFO_HEADER, KeyRing, TraceInfo
 
@@ -164,7 +164,8 @@ class WsgiMiddleware:
                 point,
                 None if traceparent is None else propagation.refined_parent(info, traceparent),
             )
-            context = ctx.with_request(ctx.get(), entries.span_of(span), info)
+            current = span if span.__class__ is Span else entries.span_of(span)
+            context = ctx.with_request(ctx.get(), current, info)
         except Exception as exc:  # a sampler, a provider, the configuration: not worth the request
             warn(f"a request was served untraced, its span could not be made: {type_name(type(exc))}")
             return self.application(environ, start_response)
