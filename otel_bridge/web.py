@@ -19,7 +19,8 @@ from otel_bridge.log import warn
 from otel_bridge.model.translate import ServerRequest
 from otel_bridge.tracing import context as ctx
 from otel_bridge.tracing import entries, points, propagation
-from otel_bridge.tracing.spans import Span, type_name
+from otel_bridge.tracing.failure import type_name
+from otel_bridge.tracing.spans import Span
 from otel_bridge.version import __version__
 from otel_bridge.wire.signing import TRACE_HMAC_HEADER, TRACE_INFO_HEADER, KeyRing, TraceInfo
 

@@ -171,6 +171,13 @@ def test_a_message_can_be_withheld(tracer):
     assert "secret" not in str([dict(e.attributes) for e in span.events]) + str(span.status.description)
 
 
+def test_what_is_kept_of_a_failures_text_is_bounded(tracer):
+    span = tracer.start_span("x")
+    span.fail_as("remote.Error", "x" * 1_000_000)
+    span.end()
+    assert len(span._more.failure.message) == tracer.limits.attribute_length
+
+
 def test_ok_is_final(tracer):
     span = tracer.start_span("x")
     span.set_status(Status(StatusCode.OK))

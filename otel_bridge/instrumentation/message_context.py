@@ -13,7 +13,7 @@ from typing import Any, TypeGuard
 from opentelemetry.trace import SpanContext
 
 from otel_bridge import gate
-from otel_bridge.tracing.propagation import carrier
+from otel_bridge.tracing.propagation import carrier, from_carrier
 from otel_bridge.wire import ids
 from otel_bridge.wire.signing import MAX_HEADER_LENGTH, KeyRing, TraceInfo
 
@@ -67,8 +67,7 @@ def take(message: Any, keys: KeyRing | None) -> TraceInfo | None:
     """Take the carrier out of an incoming message's context; what it says, if it can be trusted.
 
     Never raises. The message gets a copy of the context without the carrier: the in-memory driver gives one
-    and the same dict to all queues of a fanout. The ``traceparent`` is for others: what is signed names the
-    sending span itself.
+    and the same dict to all queues of a fanout.
 
     Args:
         message: oslo.messaging's incoming message.
@@ -91,9 +90,7 @@ def take(message: Any, keys: KeyRing | None) -> TraceInfo | None:
         return None
     if keys is None:
         return None
-    info = None
-    if value.__class__ is list and 2 <= len(value) <= 3:
-        info = keys.verify(value[0], value[1])  # None, too, for what is no text
+    info = from_carrier(value, keys)
     if info is None:
         info = _from_trace_info(trace_info, keys)
         if info is None and (value is not None or _names_a_key(trace_info)):

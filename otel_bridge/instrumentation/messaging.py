@@ -34,8 +34,8 @@ from otel_bridge.model.translate import IncomingMessage, OutgoingMessage
 from otel_bridge.model.translate.point import captured
 from otel_bridge.tracing import context as ctx
 from otel_bridge.tracing import entries, points
+from otel_bridge.tracing.failure import text_of, type_name
 from otel_bridge.tracing.propagation import outgoing
-from otel_bridge.tracing.spans import type_name
 from otel_bridge.version import __version__
 from otel_bridge.wire.signing import KeyRing, TraceInfo
 
@@ -305,10 +305,6 @@ def _fail(span: entries.Recording, exc: BaseException) -> None:
         span.fail_as(captured(exc.exc_type) or type_name(cls), captured(exc.value))
     elif cls.__name__.endswith(_REMOTE):
         name = f"{cls.__module__.removesuffix(_REMOTE)}.{cls.__name__.removesuffix(_REMOTE)}"
-        try:
-            message = str(exc)  # with the other side's stack behind it, which is cut off when it is exported
-        except Exception:  # an exception whose __str__ fails
-            message = None
-        span.fail_as(name, message)
+        span.fail_as(name, text_of(exc))  # the other side's stack behind it is cut off when it is exported
     else:
         span.fail(exc)

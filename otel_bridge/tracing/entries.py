@@ -14,9 +14,10 @@ from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode
 
 from otel_bridge.model.redaction import exception_message
 from otel_bridge.tracing import context as ctx
+from otel_bridge.tracing.failure import text_of, type_name
 from otel_bridge.tracing.propagation import Remote
 from otel_bridge.tracing.provider import Tracer
-from otel_bridge.tracing.spans import Span, type_name
+from otel_bridge.tracing.spans import Span
 from otel_bridge.wire.signing import TraceInfo
 
 
@@ -49,11 +50,7 @@ class ApiRecording:
         return self.span.get_span_context()
 
     def fail(self, exc: BaseException, *, message: str | None = "") -> None:
-        try:
-            text = str(exc) if message == "" else message
-        except Exception:  # an exception whose __str__ fails
-            text = None
-        self.fail_as(type_name(type(exc)), text)
+        self.fail_as(type_name(type(exc)), text_of(exc) if message == "" else message)
 
     def fail_as(self, error_type: str, message: str | None) -> None:
         if self._ended:

@@ -22,9 +22,10 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceFlags, TraceState
 from opentelemetry.util.types import Attributes
 
-from otel_bridge.model.redaction import exception_message, is_secret_key
+from otel_bridge.model.redaction import is_secret_key
 from otel_bridge.tracing import context as ctx
 from otel_bridge.tracing.counter import Counter
+from otel_bridge.tracing.failure import Failure, Frame, frames, text_of, type_name
 from otel_bridge.tracing.values import Limits, clean_attributes, clean_value
 
 if TYPE_CHECKING:
@@ -34,8 +35,6 @@ SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 NO_STATE = TraceState()
 UNSET = Status(StatusCode.UNSET)
 MASK = "***"
-#: Frames of a stack trace that are kept, from the innermost.
-MAX_FRAMES = 64
 #: Attribute of a local root that tells how many spans below it were refused by ``max_spans_per_trace``.
 REFUSED_SPANS = "otel_bridge.refused_spans"
 #: Attribute of a span whose point could not be translated: the class of the exception.
@@ -80,55 +79,6 @@ class Trace:
         self.refused: Counter | None = None
 
 
-#: File, line, function.
-_Frame = tuple[str, int, str]
-
-
-def _frames(exc: BaseException) -> tuple[_Frame, ...]:
-    found: list[_Frame] = []
-    tb = exc.__traceback__ if isinstance(exc, BaseException) else None  # whatever we are handed
-    while tb is not None:
-        code = tb.tb_frame.f_code
-        found.append((code.co_filename, tb.tb_lineno, code.co_qualname))
-        tb = tb.tb_next
-    return tuple(found[-MAX_FRAMES:])
-
-
-class _Failure:
-    """An exception, without the exception: that would pin the frames of the whole stack."""
-
-    __slots__ = ("_shown", "attributes", "frames", "message", "time", "type")
-
-    def __init__(
-        self, error_type: str, message: str | None, frames: tuple[_Frame, ...] = (), time: int | None = None
-    ) -> None:
-        self.type = error_type
-        self.message = message
-        self.frames = frames
-        self.time = time or time_ns()
-        self.attributes: dict[str, Any] | None = None
-        self._shown: str | None = None
-
-    def shown(self) -> str:
-        """The message as it may be shown; worked out once, for the event and for the status."""
-        if self._shown is None:
-            self._shown = exception_message(self.type, self.message) if self.message else ""
-        return self._shown
-
-    def event(self) -> Event:
-        attributes: dict[str, Any] = {"exception.type": self.type}
-        text = self.shown()
-        if text:
-            attributes["exception.message"] = text
-        if self.frames:
-            attributes["exception.stacktrace"] = "Traceback (most recent call last):\n" + "".join(
-                f'  File "{file}", line {line}, in {name}\n' for file, line, name in self.frames
-            )
-        if self.attributes:
-            attributes.update(self.attributes)
-        return Event("exception", attributes, self.time)
-
-
 class _Extras:
     """What few spans have."""
 
@@ -150,7 +100,7 @@ class _Extras:
     )
 
     def __init__(self) -> None:
-        self.events: list[Event | _Failure] = []
+        self.events: list[Event | Failure] = []
         #: Name and attributes that were set on a span which holds a point. The point goes on collecting
         #: until the span ends, so they are kept apart and joined when it is translated.
         self.name: str | None = None
@@ -158,7 +108,7 @@ class _Extras:
         self.links: list[Link] = []
         self.status = UNSET
         #: What the status description is made of, when an exception set it.
-        self.failure: _Failure | None = None
+        self.failure: Failure | None = None
         self.error_type: str | None = None
         self.record_exception = True
         self.set_status_on_exception = True
@@ -235,7 +185,7 @@ class Span(api.Span, ReadableSpan):
         """The events with nothing masked: for the encoder, which masks by key itself."""
         if self._more is None:
             return ()
-        return [event.event() if isinstance(event, _Failure) else event for event in self._more.events]
+        return [event.event() if isinstance(event, Failure) else event for event in self._more.events]
 
     @property
     def _links(self) -> Sequence[Link]:  # type: ignore[override]
@@ -381,7 +331,7 @@ class Span(api.Span, ReadableSpan):
                 self._extras().dropped_attributes += dropped
             self._add_event(event, limits)
 
-    def _add_event(self, event: Event | _Failure, limits: Limits) -> None:
+    def _add_event(self, event: Event | Failure, limits: Limits) -> None:
         more = self._extras()
         if len(more.events) < limits.event_count:
             more.events.append(event)
@@ -445,8 +395,11 @@ class Span(api.Span, ReadableSpan):
     ) -> None:
         if self._end_time is None:
             limits = self._tracer.limits
-            failure = _Failure(
-                type_name(type(exception)), _text(exception, limits), _frames(exception), timestamp
+            failure = Failure(
+                type_name(type(exception)),
+                text_of(exception, limits.attribute_length),
+                frames(exception),
+                timestamp,
             )
             if attributes is not None:
                 failure.attributes, _dropped = clean_attributes(attributes, limits)
@@ -497,7 +450,7 @@ class Span(api.Span, ReadableSpan):
         elif more.record_exception:
             self.record_exception(exc)
         elif more.set_status_on_exception:
-            self._mark(_Failure(type_name(type(exc)), _text(exc, self._tracer.limits)))
+            self._mark(Failure(type_name(type(exc)), text_of(exc, self._tracer.limits.attribute_length)))
 
     def __call__(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """``start_as_current_span`` used as a decorator: each call gets a span; this one is not used."""
@@ -518,17 +471,19 @@ class Span(api.Span, ReadableSpan):
         """
         if self._end_time is not None:
             return
-        text = _text(exc, self._tracer.limits) if message == "" else message
-        self.fail_as(type_name(type(exc)), text, _frames(exc))
+        text = text_of(exc, self._tracer.limits.attribute_length) if message == "" else message
+        self.fail_as(type_name(type(exc)), text, frames(exc))
 
-    def fail_as(self, error_type: str, message: str | None, frames: tuple[_Frame, ...] = ()) -> None:
+    def fail_as(self, error_type: str, message: str | None, frames: tuple[Frame, ...] = ()) -> None:
         """:meth:`fail` where all that is known of the exception is its class name and its text."""
         if self._end_time is None:
-            failure = _Failure(error_type, message, frames)
+            if message is not None:
+                message = self._tracer.limits.cut(message)
+            failure = Failure(error_type, message, frames)
             self._add_event(failure, self._tracer.limits)
             self._mark(failure)
 
-    def _mark(self, failure: _Failure) -> None:
+    def _mark(self, failure: Failure) -> None:
         more = self._extras()
         if more.status.status_code is StatusCode.OK:
             return
@@ -575,18 +530,3 @@ def _shown_value(value: Any) -> Any:
     if isinstance(value, tuple) and any(isinstance(item, (dict, tuple)) for item in value):
         return tuple([_shown_value(item) for item in value])
     return value
-
-
-def type_name(cls: type) -> str:
-    """The qualified name of an exception class, as ``error.type`` and ``exception.type`` want it."""
-    module = getattr(cls, "__module__", None)
-    return f"{module}.{cls.__qualname__}" if module and module != "builtins" else cls.__qualname__
-
-
-def _text(exc: BaseException, limits: Limits) -> str | None:
-    """``str(exc)``, bounded; None where it cannot be had."""
-    try:
-        text = str(exc)
-    except Exception:  # an exception whose __str__ fails is not our caller's problem
-        return None
-    return text if len(text) <= limits.attribute_length else limits.cut(text)
