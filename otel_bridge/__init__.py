@@ -1,16 +1,17 @@
 """OSProfiler traces as OpenTelemetry spans.
 
-The names below are loaded when first used, so that ``import otel_bridge`` costs next to nothing in a
-service that never traces.
+The names below are loaded when first used, so that ``import otel_bridge`` costs next to nothing: every
+interpreter of an environment does it when it starts (:mod:`otel_bridge.adopt.activate`).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from otel_bridge.version import __version__
 
+TYPE_CHECKING = False  # typing's own would have typing imported
 if TYPE_CHECKING:
+    from typing import Any
+
     from otel_bridge.runtime import get_tracer_provider, setup, shutdown, stats
 
 __all__ = ["__version__", "get_tracer_provider", "setup", "shutdown", "stats"]
