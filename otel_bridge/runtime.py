@@ -11,15 +11,14 @@ import os
 import signal
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import FrameType
 from typing import Any
 
 from opentelemetry.sdk.resources import Resource
 
 from otel_bridge import config, gate, resource
-from otel_bridge.export.exporters import DiscardingExporter
-from otel_bridge.export.outcome import Exporter
+from otel_bridge.export.exporters import DiscardingExporter, make_exporter
 from otel_bridge.export.pipeline import Pipeline
 from otel_bridge.log import LOG
 from otel_bridge.settings import Settings
@@ -94,7 +93,12 @@ _instrumentors: list[Any] = []
 
 
 def setup(
-    conf: Any = None, *, project: str | None = None, service: str | None = None, host: str | None = None
+    conf: Any = None,
+    *,
+    project: str | None = None,
+    service: str | None = None,
+    host: str | None = None,
+    connection: str | None = None,
 ) -> Handle:
     """Switch tracing on in this process: read the settings, build the pipeline, instrument what is there.
 
@@ -106,6 +110,7 @@ def setup(
         project: ``nova``; becomes ``service.namespace``.
         service: ``nova-compute`` or ``compute``; becomes ``service.name``.
         host: becomes ``host.name``; the machine's name by default.
+        connection: OSProfiler's connection string, where that is how the service has chosen us.
 
     Returns:
         The handle of this process. A second call gives the same one and changes nothing.
@@ -114,12 +119,12 @@ def setup(
     with _lock:
         if _handle is not None and _set_up:
             return _handle
+        who: dict[str, Any] = {"project": project, "service": service, "host": host, "connection": connection}
         if conf is None:
-            settings = config.from_environ(os.environ, project=project, service=service, host=host)
+            settings = config.from_environ(os.environ, **who)
         else:
-            settings = config.from_conf(conf, os.environ, project=project, service=service, host=host)
-        for problem in settings.problems:
-            (LOG.error if problem.fatal else LOG.warning)("%s", problem)
+            settings = config.from_conf(conf, os.environ, **who)
+        _report(settings)
         _handle = _build(settings)
         _set_up = True
         if settings.gate.enabled and not _handle.unusable:
@@ -130,6 +135,29 @@ def setup(
         else:
             gate.disable()
         return _handle
+
+
+def for_client(service: str, exit_timeout: float) -> Handle:
+    """The handle of a program that begins traces itself: built from the environment, where there is none yet.
+
+    The gate stays as it is, since a client serves nobody and may sign with any key. Nothing is instrumented.
+
+    Args:
+        service: becomes ``service.name``, unless the environment says otherwise.
+        exit_timeout: seconds that the end of the program may wait for the last spans to leave.
+    """
+    global _handle
+    with _lock:
+        if _handle is None:
+            settings = config.from_environ(os.environ, service=service, connection="otel:")
+            _report(settings)
+            _handle = _build(replace(settings, queue=replace(settings.queue, exit_timeout=exit_timeout)))
+        return _handle
+
+
+def _report(settings: Settings) -> None:
+    for problem in settings.problems:
+        (LOG.error if problem.fatal else LOG.warning)("%s", problem)
 
 
 def get_tracer_provider() -> TracerProvider:
@@ -171,7 +199,7 @@ def _build(settings: Settings) -> Handle:
     queue = settings.queue
     unusable = False
     try:
-        exporter = _exporter(settings)
+        exporter = make_exporter(settings)
     except (ImportError, OSError, ValueError) as exc:
         LOG.error("[otel_bridge] %s; nothing is traced", exc)
         exporter, unusable = DiscardingExporter(), True
@@ -199,32 +227,6 @@ def _build(settings: Settings) -> Handle:
     else:
         provider.reconfigure(pipeline, make_resource, limits, bounds.max_spans_per_trace, notices)
     return Handle(provider, settings, pipeline, unusable)
-
-
-def _exporter(settings: Settings) -> Exporter:
-    export = settings.export
-    if export.protocol == "http/protobuf":
-        from otel_bridge.export.http import OtlpHttpExporter
-        from otel_bridge.model.redaction import is_secret_key
-        from otel_bridge.wire.otlp import Encoder
-
-        return OtlpHttpExporter(
-            export.endpoint,
-            headers=export.headers,
-            timeout=export.timeout,
-            compression=export.compression,
-            certificate=export.certificate,
-            client_certificate=export.client_certificate,
-            client_key=export.client_key,
-            encoder=Encoder(attribute_length=settings.limits.attribute_length, redact_key=is_secret_key),
-        )
-    from otel_bridge.export.exporters import console_exporter, grpc_exporter
-
-    if export.protocol == "grpc":
-        return grpc_exporter(export)
-    if export.protocol == "console":
-        return console_exporter()
-    return DiscardingExporter()
 
 
 #: What ``[otel_bridge] instrument`` names: the library's module, then our instrumentor's and its class.

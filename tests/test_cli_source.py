@@ -47,6 +47,17 @@ def test_what_is_named_first_wins(tmp_path: Path, service_conf: str, default_dat
     )
 
 
+def test_the_connection_string_names_a_store_where_nothing_else_does(
+    tmp_path: Path, service_conf: str
+) -> None:
+    path = tmp_path / "nova.conf"
+    path.write_text("[profiler]\nconnection_string = otel://h?store=sqlite:/of/connection\n")
+    alone = parse("--config-file", str(path))
+    assert source.find(alone, {}) == ("sqlite:/of/connection", "[profiler] connection_string")
+    both = parse("--config-file", str(path), "--config-file", service_conf)
+    assert source.find(both, {}) == ("sqlite:/of/configuration", "[otel_bridge] store")
+
+
 def test_the_last_configuration_file_that_says_so_wins(tmp_path: Path, service_conf: str) -> None:
     second = tmp_path / "second.conf"
     second.write_text("[otel_bridge]\nstore = http://second:16687\n")

@@ -20,6 +20,7 @@ from otel_bridge.wire.signing import Key
 pytestmark = pytest.mark.filterwarnings("ignore:'cgi' is deprecated:DeprecationWarning")
 
 ON = "[profiler]\nenabled = true\nhmac_keys = a key\n"
+CHOSEN = "[profiler]\nconnection_string = "
 Read = Callable[..., Settings]
 
 
@@ -99,10 +100,16 @@ BOTH = [
     ("event_count_limit", "0", "limits.event_count", 0, "OTEL_SPAN_EVENT_COUNT_LIMIT", "2"),
     ("link_count_limit", "6", "limits.link_count", 6, "OTEL_SPAN_LINK_COUNT_LIMIT", "2"),
     ("flush_on_sigterm", "no", "flush_on_sigterm", False, None, None),
-    ("store", "sqlite:/a", "store", "sqlite:/a", "OTEL_BRIDGE_STORE", "sqlite:/b"),
+    ("store", "sqlite:/a", "store", "sqlite:/a", None, None),
     ("instrument", "sqlalchemy, Messaging", "instrument", ("messaging", "sqlalchemy"), None, None),
     ("instrument", "", "instrument", (), None, None),
 ]
+
+
+def test_the_variable_for_the_store_wins_over_the_option(read):
+    """As for the otel-bridge command: the variable is set by who reads, the option once for everybody."""
+    text = "[otel_bridge]\nstore = sqlite:/a\n"
+    assert read(text, OTEL_BRIDGE_STORE="sqlite:/b").store == "sqlite:/b"
 
 
 def value(settings: Settings, path: str) -> object:
@@ -410,16 +417,21 @@ def test_repr_shows_what_is_no_secret():
         (["[DEFAULT]\ndebug = true\n[otel_bridge]\nstore = sqlite:/a\n"], "sqlite:/a"),
         (["[otel_bridge]\nstore = sqlite:/a\n", "[otel_bridge]\nstore = sqlite:/b\n"], "sqlite:/b"),
         (["[otel_bridge]\nstore = sqlite:/a\n", "[otel_bridge]\ntimeout = nonsense\n"], "sqlite:/a"),
+        ([f"{CHOSEN}otel://h?store=sqlite%3A/c\n"], "sqlite:/c"),
+        ([f"{CHOSEN}otel://h?store=sqlite:/c\n[otel_bridge]\nstore = sqlite:/a\n"], "sqlite:/a"),
+        ([f"{CHOSEN}otel://h\n"], None),
+        ([f"{CHOSEN}messaging://h?store=sqlite:/c\n"], None),
     ],
 )
 def test_load_store(tmp_path, texts, expected):
-    """The last file that sets it wins; other options do not matter."""
+    """The last file that sets it wins, the connection string comes after it; other options do not matter."""
     paths = []
     for number, text in enumerate(texts):
         path = tmp_path / f"{number}.conf"
         path.write_text(text)
         paths.append(str(path))
-    assert config.load_store(paths) == expected
+    found = config.load_store(paths)
+    assert (found and found.value) == expected
 
 
 @pytest.mark.parametrize(
@@ -429,6 +441,9 @@ def test_load_store(tmp_path, texts, expected):
         (b"  s3cr3t\n", "line 1"),
         (b"[otel_bridge]\nstore = \xff\n", "UTF-8"),
         (b"[otel_bridge]\nstore = $nothing\n", "[otel_bridge] store"),
+        (b"[otel_bridge]\nstore = http://u:$s3cr3t@h\n", "[otel_bridge] store"),
+        (b"[profiler]\nconnection_string = otel://u:s3cr3t@h:x?store=a\n", "[profiler] connection_string"),
+        (b"[profiler]\nconnection_string = otel://u:$s3cr3t@h\n", "[profiler] connection_string"),
     ],
 )
 def test_load_store_refuses(tmp_path, content, says):
@@ -438,7 +453,7 @@ def test_load_store_refuses(tmp_path, content, says):
     with pytest.raises(config.ConfigError) as caught:
         config.load_store([str(path)])
     assert says in str(caught.value)
-    assert str(path) in str(caught.value) or caught.value.option.startswith("[otel_bridge]")
+    assert str(path) in str(caught.value) or caught.value.option.startswith("[")
     assert "s3cr3t" not in str(caught.value)
     assert str(caught.value).isprintable()
 

@@ -24,12 +24,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.pool import StaticPool
 
-from otel_bridge.instrumentation.sqlalchemy import (
-    SQLAlchemyInstrumentor,
-    _status_code,
-    trace_engine,
-    untrace_engine,
-)
+from otel_bridge.instrumentation.engines import _status_code
+from otel_bridge.instrumentation.sqlalchemy import SQLAlchemyInstrumentor, trace_engine, untrace_engine
 from otel_bridge.model.sql import MAX_STATEMENT
 from otel_bridge.tracing import context as ctx
 

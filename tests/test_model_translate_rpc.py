@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from opentelemetry.trace import SpanKind
 
 from otel_bridge.model.translate import (
     IncomingMessage,
     OutgoingMessage,
+    Served,
+    begin,
     finish,
     outgoing_kind,
     point_from_info,
@@ -191,8 +194,133 @@ def test_a_native_span_reads_as_an_rpc_point_with_a_function(point: OutgoingMess
     assert to_osprofiler(name, CLIENT, attributes) == ("rpc", {"function": {"name": function}}, {})
 
 
+INNER = "oslo_messaging.rpc.server.expected_exceptions.<locals>.outer.<locals>.inner"
+SELECT = Served("select_destinations", "nova.scheduler.manager", "SchedulerManager", kind="call")
+
+
+@pytest.mark.parametrize(
+    ("function", "served", "kind", "name", "expected"),
+    [
+        (
+            INNER,
+            SELECT,
+            SpanKind.SERVER,
+            "SchedulerManager.select_destinations",
+            {
+                "rpc.system.name": "oslo_messaging",
+                "rpc.method": "select_destinations",
+                "code.function.name": "nova.scheduler.manager.SchedulerManager.select_destinations",
+            },
+        ),
+        # nobody knows the endpoint
+        (
+            INNER,
+            Served("select_destinations"),
+            SpanKind.SERVER,
+            "select_destinations",
+            {
+                "rpc.system.name": "oslo_messaging",
+                "rpc.method": "select_destinations",
+                "code.function.name": INNER,
+            },
+        ),
+        # the code that runs is of another class than the endpoint: both are told
+        (
+            FUNCTION,
+            Served("reboot", "nova.compute.manager", "_ComputeV5Proxy"),
+            SpanKind.SERVER,
+            "ComputeManager.reboot",
+            {"rpc.system.name": "oslo_messaging", "rpc.method": "reboot", "code.function.name": FUNCTION},
+        ),
+        (
+            INNER,
+            SELECT._replace(
+                kind="cast", namespace="base", version="4.0", topic="scheduler", request_id="req-1"
+            ),
+            SpanKind.CONSUMER,
+            "SchedulerManager.select_destinations",
+            {
+                "rpc.system.name": "oslo_messaging",
+                "rpc.method": "base/select_destinations",
+                "rpc.oslo_messaging.version": "4.0",
+                "code.function.name": "nova.scheduler.manager.SchedulerManager.select_destinations",
+                "openstack.request_id": "req-1",
+                "messaging.system": "oslo_messaging",
+                "messaging.operation.name": "process",
+                "messaging.operation.type": "process",
+                "messaging.destination.name": "scheduler",
+            },
+        ),
+        # a service that calls another one before anything of its own is traced
+        (
+            "nova.compute.rpcapi.ComputeAPI.reboot",
+            SELECT,
+            SpanKind.CLIENT,
+            "ComputeAPI.reboot",
+            {
+                "rpc.system.name": "oslo_messaging",
+                "rpc.method": "reboot",
+                "code.function.name": "nova.compute.rpcapi.ComputeAPI.reboot",
+            },
+        ),
+        (None, Served(None), SpanKind.SERVER, "rpc", {"rpc.system.name": "oslo_messaging"}),
+    ],
+)
+def test_the_first_point_below_a_message_is_named_by_it(
+    function: str | None, served: Served, kind: SpanKind, name: str, expected: dict[str, Any]
+) -> None:
+    info = {"function": {"name": function}} if function else None
+    point, found = begin("rpc", info, serving=True, served=served)
+    assert found is kind
+    assert point.translate() == (name, {**expected, "osprofiler.name": "rpc"})
+
+
+def test_points_further_below_are_named_by_themselves() -> None:
+    point, kind = begin("rpc", {"function": {"name": INNER}}, served=SELECT)
+    assert kind is SpanKind.CLIENT
+    assert "select_destinations" not in str(point.translate())
+
+
+@pytest.mark.parametrize(
+    ("method", "kind", "name"),
+    [
+        ("routers_updated", SpanKind.SERVER, "L3NATAgent.routers_updated"),
+        ("agent_updated", SpanKind.INTERNAL, "L3NATAgent.routers_updated"),
+    ],
+)
+def test_a_function_of_any_point_is_served_if_it_is_what_the_message_calls(
+    method: str, kind: SpanKind, name: str
+) -> None:
+    info = {"function": {"name": "neutron.agent.l3.agent.L3NATAgent.routers_updated"}}
+    point, found = begin("l3-agent", info, serving=True, served=Served(method))
+    assert found is kind
+    made, attributes = point.translate()
+    assert made == name
+    assert attributes["osprofiler.name"] == "l3-agent"
+    assert to_osprofiler(made, found.value + 1, attributes) == ("l3-agent", info, {})
+
+
+def test_what_a_message_says_of_itself_is_bounded() -> None:
+    served = Served("m" * 100_000, kind="call", version=7, topic=None)  # type: ignore[arg-type]
+    name, attributes = begin("rpc", None, serving=True, served=served)[0].translate()
+    assert len(name) == 255
+    assert "rpc.oslo_messaging.version" not in attributes
+
+
 ODD = st.one_of(st.none(), st.text(), st.binary(), st.integers(), st.booleans())
 SLOTS = (*OutgoingMessage.__slots__, *IncomingMessage.__slots__, "function", "args", "result")
+
+
+@settings(deadline=None)
+@given(
+    st.builds(Served, ODD, ODD, ODD, ODD, ODD, ODD, ODD, ODD), st.booleans(), st.sampled_from(["rpc", "x"])
+)
+def test_whatever_a_message_says_a_span_comes_out(served: Served, named: bool, name: str) -> None:
+    info = {"function": {"name": FUNCTION if named else INNER}}
+    point, kind = begin(name, info, serving=True, served=served)
+    made, attributes = point.describe()
+    assert made
+    to_osprofiler(made, kind.value + 1, attributes)
 
 
 @settings(deadline=None)

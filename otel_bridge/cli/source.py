@@ -39,7 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="configuration file with [otel_bridge] store; may be given more than once",
+        help="configuration file of a service, for its [otel_bridge] store, else the ?store= of its "
+        "[profiler] connection_string; may be given more than once",
     )
 
 
@@ -62,7 +63,7 @@ def find(args: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> S
     except config.ConfigError as error:
         raise UsageError(str(error)) from error
     if configured:
-        return Source(configured, "[otel_bridge] store")
+        return Source(configured.value, configured.origin)
     database = defaults.database(environ)
     if database.exists():
         return Source(f"sqlite:{database}", "the default of otel-bridge serve")

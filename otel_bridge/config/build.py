@@ -8,10 +8,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from otel_bridge import resource
+from otel_bridge.config import connection as connections
+from otel_bridge.config.connection import Connection
 from otel_bridge.config.export import read_export
 from otel_bridge.config.files import read_text
 from otel_bridge.config.gate import read_gate
-from otel_bridge.config.sources import Sources, show
+from otel_bridge.config.sources import Sources, Text, show
 from otel_bridge.settings import (
     INSTRUMENTATIONS,
     ConfigError,
@@ -30,12 +32,14 @@ def from_environ(
     project: str | None = None,
     service: str | None = None,
     host: str | None = None,
+    connection: str | None = None,
 ) -> Settings:
     """Settings of a process that has no oslo.config, such as one under ``opentelemetry-instrument``.
 
-    Requests are traced if there is an HMAC key and ``OTEL_SDK_DISABLED`` is not true.
+    Requests are traced if there is an HMAC key and ``OTEL_SDK_DISABLED`` is not true. With OSProfiler's
+    connection string a key is not needed: the service tells its keys to OSProfiler.
     """
-    return _build(Sources(environ), project, service, host)
+    return _build(Sources(environ), project, service, host, connection)
 
 
 def from_conf(
@@ -45,6 +49,7 @@ def from_conf(
     project: str | None = None,
     service: str | None = None,
     host: str | None = None,
+    connection: str | None = None,
 ) -> Settings:
     """Settings of a service; the options are registered on ``conf`` if they are not yet.
 
@@ -54,15 +59,20 @@ def from_conf(
         project: ``nova``.
         service: ``nova-compute`` or ``compute``.
         host: name of the host as the service knows it.
+        connection: OSProfiler's connection string, where that is how the service has chosen us. What it says
+            is stronger than options and environment, but for ``store``. Nothing is instrumented then unless
+            ``[otel_bridge] instrument`` says so, since OSProfiler's trace points are the spans.
     """
     from otel_bridge import opts
 
     opts.register_opts(conf)
-    return _build(Sources(environ, conf), project, service, host)
+    return _build(Sources(environ, conf), project, service, host, connection)
 
 
-def load_store(config_files: Sequence[str]) -> str | None:
-    """``[otel_bridge] store`` out of a service's configuration files; None where it is not set.
+def load_store(config_files: Sequence[str]) -> Text | None:
+    """The store that a service's configuration files name; None where they name none.
+
+    It is ``[otel_bridge] store``, else ``?store=`` of OSProfiler's connection string, if that chooses us.
 
     Raises:
         ConfigError: a file cannot be read or understood; the message names it.
@@ -78,9 +88,15 @@ def load_store(config_files: Sequence[str]) -> str | None:
             raise ConfigError("--config-file", f"{error}; name a configuration file") from None
     conf = cfg.ConfigOpts()
     conf.register_opts(opts.OPTS, group="otel_bridge")
+    conf.register_opt(cfg.StrOpt("connection_string", default=""), group="profiler")
+    origin = "[otel_bridge] store"
     try:
         conf([], project="otel-bridge", default_config_files=list(config_files), default_config_dirs=[])
         store: str | None = conf.otel_bridge.store
+        if not store:
+            origin = connections.ORIGIN
+            chosen = conf.profiler.connection_string
+            store = connections.parse(chosen).store if connections.is_ours(chosen) else None
     except cfg.ConfigFileParseError as error:
         # oslo.config's own message quotes the line, which may hold a secret
         cause = error.__context__
@@ -88,18 +104,24 @@ def load_store(config_files: Sequence[str]) -> str | None:
         raise ConfigError(error.config_file, f"{where}; correct it") from None
     except UnicodeError:
         raise ConfigError(", ".join(config_files), "this is not UTF-8 text; correct it") from None
-    except (cfg.Error, ValueError, OSError) as error:
-        raise ConfigError("[otel_bridge] store", f"cannot be read: {' '.join(str(error).split())}") from None
-    return store or None
+    except cfg.Error:  # its message may quote what follows a $, which may be a password's
+        raise ConfigError(origin, "its value cannot be read (a $ has to be written $$)") from None
+    except (ValueError, OSError) as error:
+        raise ConfigError(origin, f"cannot be read: {' '.join(str(error).split())}") from None
+    return Text(store, origin, True) if store else None
 
 
-def _build(sources: Sources, project: str | None, service: str | None, host: str | None) -> Settings:
-    export = read_export(sources)
+def _build(
+    sources: Sources, project: str | None, service: str | None, host: str | None, connection: str | None
+) -> Settings:
+    connected = _connection(sources, connection)
+    export = read_export(sources, connected)
     broken = any(problem.fatal for problem in sources.problems)
     if broken:
         export = replace(export, protocol="none")
-    gate = read_gate(sources)
-    store = sources.text("store", "OTEL_BRIDGE_STORE")
+    gate = read_gate(sources, keys_follow=connection is not None and not sources.has_options)
+    # The variable first: it is set by who reads, and the option once, for everybody.
+    store = sources.text(None, "OTEL_BRIDGE_STORE") or sources.text("store", secret=True)
     return Settings(
         export=export,
         queue=_queue(sources),
@@ -108,11 +130,21 @@ def _build(sources: Sources, project: str | None, service: str | None, host: str
             resource.build(project=project, service=service, host=host, attributes=_attributes(sources))
         ),
         gate=replace(gate, enabled=False) if broken else gate,
-        store=None if store is None else store.value,
-        instrument=_instrument(sources),
+        store=connected.store if store is None else store.value,
+        instrument=_instrument(sources, INSTRUMENTATIONS if connection is None else ()),
         flush_on_sigterm=sources.flag("flush_on_sigterm", default=True),
         problems=tuple(sources.problems),
     )
+
+
+def _connection(sources: Sources, text: str | None) -> Connection:
+    if text is None:
+        return Connection()
+    try:
+        return connections.parse(text)
+    except ValueError as error:
+        sources.report(connections.ORIGIN, f"{error}; set it to otel://HOST:PORT, for example", fatal=True)
+        return Connection()
 
 
 def _queue(sources: Sources) -> QueueSettings:
@@ -186,12 +218,12 @@ def _attributes(sources: Sources) -> dict[str, str]:
     return attributes
 
 
-def _instrument(sources: Sources) -> tuple[str, ...]:
+def _instrument(sources: Sources, default: tuple[str, ...]) -> tuple[str, ...]:
     names = sources.option("instrument")
     if names is None:
         # Said explicitly, OSProfiler's own switch for SQL statements holds here as well.
         unwanted = sources.option("trace_sqlalchemy", group="profiler") is False
-        return tuple(name for name in INSTRUMENTATIONS if not (unwanted and name == "sqlalchemy"))
+        return tuple(name for name in default if not (unwanted and name == "sqlalchemy"))
     names = [name.strip().lower() for name in names if name.strip()]
     unknown = [name for name in names if name not in INSTRUMENTATIONS]
     if unknown:

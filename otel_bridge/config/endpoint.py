@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -46,20 +47,20 @@ class Endpoint(NamedTuple):
 
 def base_url(text: str) -> Endpoint:
     """``OTEL_EXPORTER_OTLP_ENDPOINT``: v1/traces goes below whatever path there is."""
-    parts = _split(text)
+    parts = split_url(text)
     path = parts.path if parts.path.endswith("/") else f"{parts.path}/"
     return _http(parts, path + TRACES_PATH)
 
 
 def traces_url(text: str) -> Endpoint:
     """``OTEL_EXPORTER_OTLP_TRACES_ENDPOINT``: as it is, with the root path where there is none."""
-    parts = _split(text)
+    parts = split_url(text)
     return _http(parts, parts.path or "/")
 
 
 def any_url(text: str) -> Endpoint:
     """``[otel_bridge] endpoint``: a base URL where it has no path, else the URL for traces."""
-    return base_url(text) if _split(text).path in ("", "/") else traces_url(text)
+    return base_url(text) if split_url(text).path in ("", "/") else traces_url(text)
 
 
 def grpc_target(text: str) -> Endpoint:
@@ -69,10 +70,8 @@ def grpc_target(text: str) -> Endpoint:
         ValueError: see the module.
     """
     if text.lower().startswith(("http://", "https://")):
-        parts = _split(text)
-        return Endpoint(
-            f"{parts.scheme}://{_authority(parts)}", _authorization(parts), parts.scheme == "https"
-        )
+        parts = split_url(text)
+        return Endpoint(f"{parts.scheme}://{authority(parts)}", authorization(parts), parts.scheme == "https")
     if not _URL.fullmatch(text):
         raise ValueError(f"{mask(text)} holds characters that a gRPC target cannot have")
     if "@" in text:
@@ -92,16 +91,21 @@ def mask(text: str) -> str:
     return show(prefix + shown)
 
 
-def _split(text: str) -> SplitResult:
-    if not _URL.fullmatch(text):
-        raise ValueError(f"{mask(text)} holds characters that a URL cannot have: percent-encode them")
+def split_url(text: str, schemes: Sequence[str] = ("http", "https")) -> SplitResult:
+    """A URL that begins with one of these schemes and names a host, taken apart.
+
+    Raises:
+        ValueError: see the module.
+    """
+    check_characters(text)
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
         raise ValueError(f"{mask(text)} is not a valid URL: check its host and port") from None
-    if parts.scheme not in ("http", "https"):
-        raise ValueError(f"{mask(text)} is no URL that begins with http:// or https://")
+    if parts.scheme not in schemes:
+        known = " or ".join(f"{scheme}://" for scheme in schemes)
+        raise ValueError(f"{mask(text)} is no URL that begins with {known}")
     if not parts.hostname:
         raise ValueError(f"{mask(text)} names no host")
     if port == 0:
@@ -109,20 +113,28 @@ def _split(text: str) -> SplitResult:
     return parts
 
 
+def check_characters(text: str) -> None:
+    """Raises ``ValueError`` if ``text`` holds what no URL can."""
+    if not _URL.fullmatch(text):
+        raise ValueError(f"{mask(text)} holds characters that a URL cannot have: percent-encode them")
+
+
 def _http(parts: SplitResult, path: str) -> Endpoint:
     query = f"?{parts.query}" if parts.query else ""
     return Endpoint(
-        f"{parts.scheme}://{_authority(parts)}{path}{query}",
-        _authorization(parts),
+        f"{parts.scheme}://{authority(parts)}{path}{query}",
+        authorization(parts),
         parts.scheme == "https",
     )
 
 
-def _authority(parts: SplitResult) -> str:
+def authority(parts: SplitResult) -> str:
+    """Host and port, without credentials."""
     return parts.netloc.rpartition("@")[2].removesuffix(":")
 
 
-def _authorization(parts: SplitResult) -> str | None:
+def authorization(parts: SplitResult) -> str | None:
+    """Value of an ``authorization`` header, if the URL has credentials in it."""
     if not parts.username and not parts.password:
         return None
     credentials = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import cast
 
+from otel_bridge.config import connection as connections
 from otel_bridge.config import endpoint
+from otel_bridge.config.connection import Connection
 from otel_bridge.config.endpoint import Endpoint
 from otel_bridge.config.files import read_text
 from otel_bridge.config.sources import Sources, Text, show
@@ -26,11 +28,17 @@ _EXPORTERS: Mapping[str, str | None] = {
     "none": "none",
 }
 _DEFAULT = ExportSettings()
+_NOWHERE = Connection()
 
 
-def read_export(sources: Sources) -> ExportSettings:
-    """The export settings; a fatal problem means that they must not be used."""
-    protocol = _protocol(sources)
+def read_export(sources: Sources, connection: Connection = _NOWHERE) -> ExportSettings:
+    """The export settings; a fatal problem means that they must not be used.
+
+    Args:
+        sources: options and environment.
+        connection: what OSProfiler's connection string says; stronger than both.
+    """
+    protocol = _protocol(sources, connection)
     timeouts = ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT")
     timeout = sources.seconds("timeout", *timeouts, default=_DEFAULT.timeout)
     if 0 < timeout < 0.1:  # no option takes it, so it is a variable's
@@ -43,7 +51,7 @@ def read_export(sources: Sources) -> ExportSettings:
     target = Endpoint(_DEFAULT.endpoint, None, False)
     files: dict[str, Text | None] = {}
     if protocol in ("http/protobuf", "grpc"):
-        target = _endpoint(sources, protocol)
+        target = _endpoint(sources, protocol, connection)
         secure = not insecure if target.secure is None else target.secure
         files = _tls_files(sources, protocol, secure)
         insecure = protocol == "grpc" and not secure
@@ -66,9 +74,10 @@ def read_export(sources: Sources) -> ExportSettings:
     )
 
 
-def _protocol(sources: Sources) -> Protocol:
+def _protocol(sources: Sources, connection: Connection) -> Protocol:
     chosen = (
-        sources.choice("protocol", fatal=True)
+        _connected_protocol(sources, connection)
+        or sources.choice("protocol", fatal=True)
         or _exporter(sources)
         or sources.choice(
             None,
@@ -86,6 +95,31 @@ def _protocol(sources: Sources) -> Protocol:
             fatal=True,
         )
     return cast(Protocol, chosen.value)
+
+
+def _connected_protocol(sources: Sources, connection: Connection) -> Text | None:
+    if connection.protocol is None:
+        return None
+    option = sources.choice("protocol")
+    if option is not None and option.value != connection.protocol:
+        _report_unused(sources, option.origin, option.value, connection.protocol)
+    return Text(connection.protocol, connections.ORIGIN, True)
+
+
+def _connected_endpoint(sources: Sources, protocol: Protocol, target: Endpoint) -> Endpoint:
+    option = sources.text("endpoint", secret=True)
+    if option is not None:
+        try:
+            same = _parse(option, protocol) == target
+        except ValueError:
+            same = False
+        if not same:
+            _report_unused(sources, option.origin, endpoint.mask(option.value), endpoint.mask(target.url))
+    return target
+
+
+def _report_unused(sources: Sources, origin: str, unused: str, used: str) -> None:
+    sources.report(origin, f"{unused} is not used, since {connections.ORIGIN} says {used}; set only one")
 
 
 def _exporter(sources: Sources) -> Text | None:
@@ -114,7 +148,9 @@ def _has_grpc() -> bool:
         return False
 
 
-def _endpoint(sources: Sources, protocol: Protocol) -> Endpoint:
+def _endpoint(sources: Sources, protocol: Protocol, connection: Connection) -> Endpoint:
+    if connection.target is not None:
+        return _connected_endpoint(sources, protocol, connection.target)
     found = sources.text(
         "endpoint",
         "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
@@ -124,19 +160,21 @@ def _endpoint(sources: Sources, protocol: Protocol) -> Endpoint:
     )
     if found is None:
         return Endpoint(_DEFAULT.endpoint if protocol != "grpc" else _DEFAULT_GRPC_TARGET, None, False)
-    if protocol == "grpc":
-        parse = endpoint.grpc_target
-    elif found.option:
-        parse = endpoint.any_url
-    elif found.origin == "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT":
-        parse = endpoint.traces_url
-    else:
-        parse = endpoint.base_url
     try:
-        return parse(found.value)
+        return _parse(found, protocol)
     except ValueError as error:
         sources.report(found.origin, f"{error}; set it to a URL such as http://collector:4318", fatal=True)
         return Endpoint(_DEFAULT.endpoint, None, True)  # not used; the files are to be looked at all the same
+
+
+def _parse(found: Text, protocol: Protocol) -> Endpoint:
+    if protocol == "grpc":
+        return endpoint.grpc_target(found.value)
+    if found.option:
+        return endpoint.any_url(found.value)
+    if found.origin == "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT":
+        return endpoint.traces_url(found.value)
+    return endpoint.base_url(found.value)
 
 
 def _headers(sources: Sources) -> dict[str, str]:

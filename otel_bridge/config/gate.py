@@ -10,8 +10,13 @@ from otel_bridge.wire.signing import DEFAULT_KEY, KeyRing
 _MAX_KEYS_FILE = 65536
 
 
-def read_gate(sources: Sources) -> GateSettings:
-    """The gate settings. Keys are only looked for where tracing is enabled."""
+def read_gate(sources: Sources, *, keys_follow: bool = False) -> GateSettings:
+    """The gate settings. Keys are only looked for where tracing is enabled.
+
+    Args:
+        sources: options and environment.
+        keys_follow: the service tells its keys later (``osprofiler.web.enable``), so that none is no problem.
+    """
     if sources.has_options and not sources.option("enabled", group="profiler", fatal=True):
         return GateSettings()
     if sources.flag(None, "OTEL_SDK_DISABLED"):
@@ -20,18 +25,19 @@ def read_gate(sources: Sources) -> GateSettings:
                 "OTEL_SDK_DISABLED", "it is true and switches tracing off, whatever [profiler] enabled says"
             )
         return GateSettings()
-    origin, keys = _keys(sources)
+    origin, keys = _keys(sources, keys_follow)
     if keys.find(DEFAULT_KEY) is not None:
         sources.report(
             origin,
             f"{DEFAULT_KEY}, the default, is among the keys: everybody knows it, so anybody can have requests"
             " traced; replace it by a secret of your own",
         )
-    return GateSettings(bool(keys), keys)
+    fatal = any(problem.fatal for problem in sources.problems)
+    return GateSettings(bool(keys) or (keys_follow and not fatal), keys)
 
 
-def _keys(sources: Sources) -> tuple[str, KeyRing]:
-    """The keys and where they come from. No key is a fatal problem."""
+def _keys(sources: Sources, keys_follow: bool) -> tuple[str, KeyRing]:
+    """The keys and where they come from. No key is a fatal problem, unless they follow."""
     origin, texts = "[profiler] hmac_keys", []
     failures = len(sources.problems)
     configured = sources.option("hmac_keys", group="profiler", fatal=True, secret=True)
@@ -52,7 +58,7 @@ def _keys(sources: Sources) -> tuple[str, KeyRing]:
     except ValueError:
         sources.report(origin, "a key has characters that cannot be encoded; replace it", fatal=True)
         return origin, KeyRing()
-    if not keys:
+    if not keys and not keys_follow:
         sources.report(
             origin,
             "there is no HMAC key, so no request can be traced; set it to a secret of your own",

@@ -28,9 +28,10 @@ from oslo_messaging.transport import Transport
 
 from otel_bridge import gate
 from otel_bridge.instrumentation.endpoints import Endpoints
+from otel_bridge.instrumentation.incoming import incoming_message
 from otel_bridge.instrumentation.message_context import CARRIER, TRACE_INFO, carrying, serve_below, take
 from otel_bridge.log import warn
-from otel_bridge.model.translate import IncomingMessage, OutgoingMessage
+from otel_bridge.model.translate import OutgoingMessage
 from otel_bridge.model.translate.point import captured
 from otel_bridge.tracing import context as ctx
 from otel_bridge.tracing import entries, points
@@ -237,43 +238,13 @@ def _traced_process(process: Callable[..., Any], tracing: _Tracing) -> Callable[
 
 def _begin(server: Any, message: Any, info: TraceInfo, tracing: _Tracing) -> entries.Recording:
     """The started span of an incoming message, which will learn how the message ends."""
-    point = _incoming(server, message, tracing.endpoints)
+    point = incoming_message(server, message, tracing.endpoints)
     kind = SpanKind.SERVER if point.kind == "call" else SpanKind.CONSUMER
     span: entries.Recording = tracing.entry(info, None, kind, point)
     if isinstance(message.ctxt, dict) and TRACE_INFO in message.ctxt:
         serve_below(message, span.get_span_context())
     _watch_reply(message, span)
     return span
-
-
-def _incoming(server: Any, message: Any, endpoints: Endpoints) -> IncomingMessage:
-    """The point of a message that is served."""
-    content = message.message
-    target = server._target
-    point: IncomingMessage = _new(IncomingMessage)
-    point.request_id = point.module = point.endpoint = point.function = point.error = point.origin = None
-    # Of RabbitMQ's, the in-memory and the AMQP 1.0 driver. A message id says nothing: casts have one too.
-    awaited = (
-        getattr(message, "reply_q", None)
-        or getattr(message, "_reply_q", None)
-        or getattr(message, "_reply_to", None)
-    )
-    point.kind = "call" if awaited else "cast"
-    point.method = method = captured(content.get("method"))
-    point.namespace = namespace = captured(content.get("namespace"))
-    point.version = version = captured(content.get("version"))
-    point.msg_id = captured(getattr(message, "orig_msg_id", None))  # where there is none, msg_id is made up
-    point.topic = target.topic
-    point.server = target.server
-    driver = server.transport._driver
-    point.system = getattr(getattr(driver, "_url", None), "transport", None)
-    point.exchange = target.exchange or getattr(driver, "_default_exchange", None)
-    if isinstance(message.ctxt, dict):
-        point.request_id = captured(message.ctxt.get("request_id"))
-    endpoint = endpoints.find(server.dispatcher, namespace, version, method)
-    if endpoint is not None:
-        point.module, point.endpoint = endpoint
-    return point
 
 
 def _watch_reply(message: Any, span: entries.Recording) -> None:

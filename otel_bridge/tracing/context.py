@@ -23,6 +23,8 @@ SPAN_KEY: str = _SPAN_KEY
 #: Where a signed request keeps its :class:`~otel_bridge.wire.signing.TraceInfo`: what signs that which
 #: it sends on. A private key of the context: never baggage, so no propagator carries it away.
 TRACE_INFO_KEY: str = context_api.create_key("otel_bridge-trace-info")
+#: Where the process keeps what it knows of the RPC message that it serves, for the first point below it.
+SERVED_KEY: str = context_api.create_key("otel_bridge-served-message")
 
 _runtime = context_api._RUNTIME_CONTEXT
 if type(_runtime) is ContextVarsRuntimeContext:

@@ -10,7 +10,7 @@ from otel_bridge.model.translate.db import Query, query_target
 from otel_bridge.model.translate.function import FunctionCall
 from otel_bridge.model.translate.http import ClientRequest
 from otel_bridge.model.translate.point import Point
-from otel_bridge.model.translate.rpc import IncomingMessage, OutgoingMessage, outgoing_kind
+from otel_bridge.model.translate.rpc import IncomingMessage, OutgoingMessage, Served, outgoing_kind
 from otel_bridge.model.translate.table import begin, finish, point_from_info, span_kind, to_osprofiler
 from otel_bridge.model.translate.wsgi import ServerRequest
 
@@ -21,6 +21,7 @@ __all__ = [
     "OutgoingMessage",
     "Point",
     "Query",
+    "Served",
     "ServerRequest",
     "begin",
     "finish",

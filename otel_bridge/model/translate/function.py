@@ -11,12 +11,24 @@ from otel_bridge.model.translate.point import Point, captured, detail, span_name
 FUNCTION_NAME: Final = "code.function.name"
 _DETAILS: Final = ("args", "kwargs", "result")
 _DETAIL_PREFIX: Final = "osprofiler.function."
+#: What Python puts into the qualified name of something that is defined inside a function.
+_LOCALS: Final = ".<locals>."
+
+
+#: Names of classes that say nothing without their module: ``nova.compute.api.API``.
+_ROLES: Final = frozenset(
+    str.split("API Api Client Controller Driver Manager Plugin Proxy Server Service Wrapper Base")
+)
+#: Names of modules that say no more than those.
+_ROLE_MODULES: Final = frozenset(
+    str.split("api rpcapi base core client controller controllers driver drivers impl manager plugin service")
+)
 
 
 class FunctionName(NamedTuple):
     """A fully qualified function name, taken apart."""
 
-    #: ``ComputeManager.reboot_instance``; None where the function belongs to no class.
+    #: ``ComputeManager.reboot_instance``, ``compute.API.create``; None where there is no class.
     short: str | None
     #: Name of the class, None where there is none.
     owner: str | None
@@ -30,13 +42,44 @@ def function_name(qualified: str) -> FunctionName:
 
     A class is recognised by its capital letter: the text does not say where the module ends.
     """
-    if "<locals>" in qualified:  # a decorator's inner function
-        return FunctionName(None, None, None)
+    if _LOCALS in qualified:
+        return _inner(qualified)
     rest, _, method = qualified.rpartition(".")
-    owner = rest.rpartition(".")[2]
-    if owner.lstrip("_")[:1].isupper():
-        return FunctionName(span_name(f"{owner}.{method}"), owner, method)
+    module, _, owner = rest.rpartition(".")
+    if _is_class(owner):
+        return FunctionName(span_name(f"{_told(module, owner)}.{method}"), owner, method)
     return FunctionName(None, None, method)
+
+
+def _inner(qualified: str) -> FunctionName:
+    """The name of something inside a function: of its class, or of the class whose method it is in.
+
+    What is left are functions that decorators put around others
+    (``expected_exceptions.<locals>.outer.<locals>.inner``): those have no name of their own.
+    """
+    around, _, inside = qualified.rpartition(_LOCALS)
+    rest, _, method = inside.rpartition(".")
+    owner = rest.rpartition(".")[2]
+    if _is_class(owner):
+        return FunctionName(span_name(f"{owner}.{method}"), owner, method)
+    outer = function_name(around.partition(_LOCALS)[0])
+    if outer.short is None or not inside:
+        return FunctionName(None, None, None)
+    return FunctionName(span_name(f"{outer.short}.{inside}"), outer.owner, None)
+
+
+def _is_class(name: str) -> bool:
+    return name.lstrip("_")[:1].isupper()
+
+
+def _told(module: str, owner: str) -> str:
+    """The class as it is told from others, with what it is for if its name is one of a role only."""
+    if owner not in _ROLES:
+        return owner
+    for part in reversed(module.split(".")):
+        if part and part not in _ROLE_MODULES:
+            return f"{part}.{owner}"
+    return owner
 
 
 class CodePoint(Point):

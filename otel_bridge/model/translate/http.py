@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from otel_bridge.model.redaction import redact_path, redact_query, redact_url
+from otel_bridge.model.redaction import redact_path, redact_query, redact_url, remembered
 from otel_bridge.model.translate.point import ERROR_TYPE, Point, captured, number_of, text_of
 from otel_bridge.model.translate.wsgi import DEFAULT_PORTS, method_attributes, split_host, status_code
 
@@ -81,7 +81,7 @@ def _origin(scheme: Any, host: Any, port: Any) -> tuple[str | None, str, int | N
     return prefix if redact_url(prefix + "/") == prefix + "/" else None, address, number
 
 
-_query = lru_cache(maxsize=1024)(redact_query)
+_query = remembered(1024)(redact_query)
 
 
 def _redacted(query: str) -> str:

@@ -7,11 +7,11 @@ well (PRODUCER, CONSUMER).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from otel_bridge.model.translate import function as code
 from otel_bridge.model.translate.function import FUNCTION_NAME, CodePoint, function_name
-from otel_bridge.model.translate.point import span_name, text_of
+from otel_bridge.model.translate.point import captured, span_name, text_of
 
 RPC_SYSTEM: Final = "oslo_messaging"
 CALL: Final = "call"
@@ -23,6 +23,23 @@ NOTIFICATION: Final = "notification"
 _SYSTEMS: Final = {"rabbit": "rabbitmq", "kombu": "rabbitmq"}
 #: kind of the message -> messaging.operation.name of the sender; a call is no messaging operation.
 _SEND_NAMES: Final = {CAST: "cast", FANOUT: "fanout", NOTIFICATION: "notify"}
+
+
+class Served(NamedTuple):
+    """What whoever dispatches a message knows of it, for the first point below it (:func:`table.begin`)."""
+
+    #: The RPC method, as the message names it; the event type of a notification.
+    method: str | None
+    #: ``__module__`` and ``__qualname__`` of the class of the endpoint that serves it, where they are known.
+    module: str | None = None
+    endpoint: str | None = None
+    #: :data:`CALL`, :data:`CAST` or :data:`NOTIFICATION`: what its sender did; None where that is not known.
+    kind: str | None = None
+    namespace: str | None = None
+    version: str | None = None
+    topic: str | None = None
+    #: ``request_id`` of the message's context.
+    request_id: str | None = None
 
 
 def outgoing_kind(wait_for_reply: object, fanout: object) -> str:
@@ -155,15 +172,40 @@ class IncomingMessage(OutgoingMessage):
         return f"{module}.{endpoint}.{method}" if module else f"{endpoint}.{method}"
 
 
-def from_info(function: Mapping[str, Any], capture_args: bool, serving: bool) -> OutgoingMessage:
-    """The point of an ``rpc`` trace point; OSProfiler knows the function only."""
+def from_info(
+    function: Mapping[str, Any], capture_args: bool, serving: bool, served: Served | None = None
+) -> OutgoingMessage:
+    """The point of an ``rpc`` trace point; OSProfiler knows the function only.
+
+    Args:
+        function: ``info["function"]``.
+        capture_args: the operator wants arguments and results.
+        serving: the point is the first one below a remote parent.
+        served: the message that is being served, where it is known.
+    """
     point: OutgoingMessage = object.__new__(IncomingMessage if serving else OutgoingMessage)
     code.capture(point, function, capture_args)
     point.kind = point.method = point.namespace = point.version = point.topic = point.exchange = None
     point.server = point.system = point.request_id = None
     if serving and isinstance(point, IncomingMessage):
         point.endpoint = point.module = point.msg_id = None
+        if served is not None:
+            _take(point, served)
     return point
+
+
+def _take(point: IncomingMessage, served: Served) -> None:
+    point.method = method = captured(served.method)
+    point.module = captured(served.module)
+    point.endpoint = captured(served.endpoint)
+    point.kind = captured(served.kind)
+    point.namespace = captured(served.namespace)
+    point.version = captured(served.version)
+    point.topic = captured(served.topic)
+    point.request_id = captured(served.request_id)
+    found = point.function
+    if found and method and point.endpoint and function_name(found).short is None:
+        point.function = None  # a decorator's inner function: the endpoint's method is what it is called for
 
 
 def to_info(name: str, attributes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -5,12 +5,14 @@
 | ``info["request"]``   | request | SERVER                                                        |
 | ``info["db"]``        | query   | CLIENT                                                        |
 | ``info["requests"]``  | request | CLIENT                                                        |
-| the name ``rpc``      | message | SERVER where it is the first below a remote parent, else      |
-|                       |         | CLIENT; INTERNAL for a serving class called in its own process |
+| the name ``rpc``      | message | SERVER (CONSUMER for a cast) where it is the first below a    |
+|                       |         | remote parent, else CLIENT; INTERNAL for a serving class that |
+|                       |         | is called in its own process                                  |
 | any other name        | function | INTERNAL                                                     |
 
 Where the info says nothing, the name decides (``wsgi``, ``db``, ``http``, ``https``, ``requests``), whole
-or behind a dot (``neutron.db``). A name that merely contains such a word (``compute_api``) says nothing.
+or behind a dot (``neutron.db``). A name that merely contains such a word (``compute_api``) says nothing. A
+function is a message as well where it is known to be the method that a message calls.
 """
 
 from __future__ import annotations
@@ -81,28 +83,55 @@ def kind_of(name: str, info: Any) -> str:
     return _BY_NAME.get(name) or _BY_NAME.get(name.rpartition(".")[2]) or FUNCTION
 
 
-def span_kind(name: str, info: Any, serving: bool) -> SpanKind:
+def span_kind(name: str, info: Any, serving: bool, served: rpc.Served | None = None) -> SpanKind:
     """The kind of the span for a trace point.
 
     Args:
         name: name of the point, without ``-start``.
         info: whatever was passed as info.
         serving: the point is the first one below a remote parent.
+        served: the message that is served, as of :func:`begin`.
     """
     kind = kind_of(name, info)
-    if kind != RPC:
-        return _SPAN_KINDS[kind]
+    if kind == RPC:
+        return _message_kind(info, serving, served)
+    if kind == FUNCTION and serving and served is not None and _is_method_of(served, info):
+        return _serving_kind(served)
+    return _SPAN_KINDS[kind]
+
+
+def _message_kind(info: Any, serving: bool, served: rpc.Served | None) -> SpanKind:
+    """The kind of the span for a point called ``rpc``: who it is that is called says the class's name."""
     qualified = _part(info, "function").get("name")
     owner = function.function_name(qualified).owner if isinstance(qualified, str) else None
     if owner and owner.endswith(_CALLING):
         return SpanKind.CLIENT
     if serving:
-        return SpanKind.SERVER
+        return _serving_kind(served)
     return SpanKind.INTERNAL if owner and owner.endswith(_SERVING) else SpanKind.CLIENT
 
 
+def _serving_kind(served: rpc.Served | None) -> SpanKind:
+    return SpanKind.SERVER if served is None or served.kind in (None, rpc.CALL) else SpanKind.CONSUMER
+
+
+def _is_method_of(served: rpc.Served, info: Any) -> bool:
+    """Whether the point's function is the method that the message calls (``l3-agent`` of neutron)."""
+    qualified = _part(info, "function").get("name")
+    return (
+        isinstance(qualified, str)
+        and bool(served.method)
+        and function.function_name(qualified).method == served.method
+    )
+
+
 def begin(
-    name: str, info: Any, *, capture_args: bool = False, serving: bool = False
+    name: str,
+    info: Any,
+    *,
+    capture_args: bool = False,
+    serving: bool = False,
+    served: rpc.Served | None = None,
 ) -> tuple[Point, SpanKind]:
     """The Point of ``profiler.start(name, info)``, and the kind of its span. Cheap, and never raises.
 
@@ -113,9 +142,10 @@ def begin(
         info: whatever was passed as info: None, True and odd shapes have been seen.
         capture_args: the operator wants arguments and results, and info that is nested.
         serving: the point is the first one below a remote parent.
+        served: the message whose serving this is the first point of; ignored unless ``serving``.
     """
     kind = kind_of(name, info)
-    role = span_kind(name, info, serving) if kind == RPC else _SPAN_KINDS[kind]
+    role = span_kind(name, info, serving, served) if kind in (RPC, FUNCTION) else _SPAN_KINDS[kind]
     point: Point
     if kind == DB:
         point = db.from_info(_part(info, "db"))
@@ -128,7 +158,7 @@ def begin(
         # nova passes hide_args this way; osprofiler takes it for info and hides nothing.
         wanted = capture_args and not (isinstance(info, dict) and info.get("hide_args") is True)
         if role is not SpanKind.INTERNAL:
-            point = rpc.from_info(called, wanted, role is SpanKind.SERVER)
+            point = rpc.from_info(called, wanted, role is not SpanKind.CLIENT, served)
         else:
             point = call = object.__new__(function.FunctionCall)
             call.name = name
@@ -138,9 +168,9 @@ def begin(
     return point, role
 
 
-def point_from_info(name: str, info: Any, *, capture_args: bool = False, serving: bool = False) -> Point:
-    """The Point that :func:`begin` makes."""
-    return begin(name, info, capture_args=capture_args, serving=serving)[0]
+def point_from_info(name: str, info: Any, **known: Any) -> Point:
+    """The Point that :func:`begin` makes; ``known`` are its other arguments."""
+    return begin(name, info, **known)[0]
 
 
 def finish(point: Point, stop_info: Any, *, capture_args: bool = False) -> tuple[str, str] | None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from otel_bridge.model.redaction import redact_path, redact_query
+from otel_bridge.model.redaction import redact_path, redact_query, remembered
 from otel_bridge.model.translate.point import (
     ERROR_TYPE,
     Point,
@@ -16,6 +15,7 @@ from otel_bridge.model.translate.point import (
     span_name,
     text_of,
 )
+from otel_bridge.model.translate.routes import path_template
 
 #: Known methods (RFC 9110, PATCH, QUERY). Others become ``_OTHER``; a deployment may change the set, as
 #: ``OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS`` asks for.
@@ -26,16 +26,6 @@ OTHER_METHOD: Final = "_OTHER"
 _REMEMBERED: Final = 512
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-
-_ID = re.compile(
-    r"""
-      (?<![0-9A-Za-z])
-      (?: [0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12} | [0-9a-fA-F]{16,}+ )
-      (?![0-9A-Za-z])
-    | (?<=/)[0-9]++(?=/|\Z)
-    """,
-    re.VERBOSE,
-)
 
 
 class ServerRequest(Point):
@@ -158,7 +148,7 @@ def _common(
     return known, attributes
 
 
-_query = lru_cache(maxsize=1024)(redact_query)
+_query = remembered(1024)(redact_query)
 
 
 @lru_cache(maxsize=2048)
@@ -176,11 +166,6 @@ def wsgi_text(text: str) -> str:
         return text.encode("latin-1").decode("utf-8")
     except UnicodeError:
         return text
-
-
-def path_template(path: str) -> str:
-    """The path with ``{id}`` for UUIDs, with dashes or without, numbers and long hexadecimal ids."""
-    return _ID.sub("{id}", path)
 
 
 def method_attributes(method: Any) -> tuple[str, dict[str, Any]]:

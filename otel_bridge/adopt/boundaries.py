@@ -1,0 +1,142 @@
+"""Where a unit of work begins and ends on a thread or greenlet that is used again.
+
+What a unit leaves in the context is taken away at its end, and work that a traced unit hands to a pool begins
+with its trace. Four kinds of place are enough for every OpenStack service: WSGI requests, which
+:mod:`otel_bridge.web` takes care of; RPC messages and notifications of oslo.messaging; and the work items of
+futurist and concurrent.futures, by which all their executors run what is submitted, those of the services and
+of oslo.messaging included.
+
+The context is restored at the end, not cleared at the beginning: an executor may run an item in the caller.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from opentelemetry.context.context import Context
+
+from otel_bridge.adopt.activate import after_import
+from otel_bridge.adopt.replacing import Replacements
+from otel_bridge.tracing import context as ctx
+from otel_bridge.tracing import points
+
+_get, _set = ctx.get, ctx.set_
+_TRACE_INFO = ctx.TRACE_INFO_KEY
+#: What of the context belongs to a trace.
+_OURS = (points.OPEN_KEY, ctx.SERVED_KEY, ctx.TRACE_INFO_KEY, ctx.SPAN_KEY)
+#: Attribute of a work item: the context that it was submitted in, if that was traced.
+_CARRIED = "_otel_bridge_context"
+
+
+def install(replacements: Replacements) -> None:
+    """Put the boundaries in place, in each library as soon as the service has imported it."""
+    after_import("oslo_messaging.rpc.server", lambda module: _rpc(module, replacements))
+    after_import("oslo_messaging.notify.listener", lambda module: _notifications(module, replacements))
+    after_import("futurist._utils", lambda module: _work_items(module.WorkItem, replacements))
+    after_import("concurrent.futures.thread", lambda module: _work_items(module._WorkItem, replacements))
+
+
+def _rpc(module: ModuleType, replacements: Replacements) -> None:
+    from otel_bridge.adopt.messages import served_message
+
+    process = module.RPCServer.__dict__["_process_incoming"]
+
+    @functools.wraps(process)
+    def _process_incoming(server: Any, incoming: Any) -> Any:
+        before = _get()
+        begin = _untraced(before)
+        served = served_message(server, incoming)
+        if served is not None:
+            begin = Context(begin)
+            dict.__setitem__(begin, ctx.SERVED_KEY, served)
+        if begin is not before:
+            _set(begin)
+        try:
+            return process(server, incoming)
+        finally:
+            _restore(before, begin)
+
+    replacements.replace(module.RPCServer, "_process_incoming", _process_incoming)
+
+
+def _notifications(module: ModuleType, replacements: Replacements) -> None:
+    for cls in (module.NotificationServer, module.BatchNotificationServer):
+        if "_process_incoming" in cls.__dict__:
+            made = _unit(cls.__dict__["_process_incoming"])
+            replacements.replace(cls, "_process_incoming", made)
+
+
+def _unit(process: Callable[..., Any]) -> Callable[..., Any]:
+    """A method that begins without a trace and leaves none."""
+
+    @functools.wraps(process)
+    def _process_incoming(server: Any, incoming: Any) -> Any:
+        before = _get()
+        begin = _untraced(before)
+        if begin is not before:
+            _set(begin)
+        try:
+            return process(server, incoming)
+        finally:
+            _restore(before, begin)
+
+    return _process_incoming
+
+
+def _work_items(cls: type, replacements: Replacements) -> None:
+    """Items begin with the trace that they were submitted in, or with none, and leave what was there."""
+    make, work = cls.__dict__["__init__"], cls.__dict__["run"]
+
+    @functools.wraps(make)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        make(self, *args, **kwargs)
+        context = _get()
+        if _TRACE_INFO in context:
+            self.__dict__[_CARRIED] = _handed_on(context)
+
+    @functools.wraps(work)
+    def run(self: Any, *args: Any, **kwargs: Any) -> Any:
+        before = _get()
+        begin = self.__dict__.get(_CARRIED) or _untraced(before)
+        if begin is not before:
+            _set(begin)
+        try:
+            return work(self, *args, **kwargs)
+        finally:
+            _restore(before, begin)
+
+    replacements.replace(cls, "__init__", __init__)
+    replacements.replace(cls, "run", run)
+
+
+def _handed_on(context: Context) -> Context:
+    """The context for work that is handed on: the same trace, but the open points stay their starter's."""
+    if points.OPEN_KEY not in context and ctx.SERVED_KEY not in context:
+        return context
+    changed = Context(context)
+    dict.pop(changed, points.OPEN_KEY, None)
+    dict.pop(changed, ctx.SERVED_KEY, None)
+    return changed
+
+
+def _untraced(context: Context) -> Context:
+    """``context`` itself, or a copy without the trace that it belongs to."""
+    if _TRACE_INFO not in context and points.OPEN_KEY not in context:
+        return context
+    changed = Context(context)
+    for key in _OURS:
+        dict.pop(changed, key, None)
+    return changed
+
+
+def _restore(before: Context, begin: Context) -> None:
+    """End a unit of work that began with ``begin``: what it left open ends too, marked incomplete."""
+    now = _get()
+    if now is before:
+        return
+    if now is not begin:
+        points.end_open(points.last(now), points.last(begin))
+    _set(before)

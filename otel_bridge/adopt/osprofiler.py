@@ -1,0 +1,108 @@
+"""Adopts osprofiler's core: from then on it works on :mod:`otel_bridge.profiler` and our gate.
+
+One implementation, one context, one hot path: OSProfiler's points and native OpenTelemetry spans nest in
+each other. It happens in place, since services hold the modules: ``profiler.get()`` in a service is ours as
+soon as the attribute of the module is. Where no driver of ours is chosen, nothing of osprofiler is touched.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from otel_bridge import profiler, runtime
+from otel_bridge.adopt import boundaries, exits, queries, requests, web, wrappers
+from otel_bridge.adopt.replacing import Replacements
+from otel_bridge.log import LOG
+
+#: What of ``osprofiler.profiler`` is replaced. Its ``trace_cls`` and ``TracedMeta`` call ``trace``, which is.
+_CORE = ("init", "get", "clean", "start", "stop", "trace", "Trace", "_Profiler")
+
+_lock = threading.Lock()
+_replacements: Replacements | None = None
+
+
+def adopt_service(
+    connection: str,
+    conf: Any = None,
+    *,
+    project: str | None = None,
+    service: str | None = None,
+    host: str | None = None,
+) -> runtime.Handle:
+    """Set this process up as the service was configured, and adopt osprofiler.
+
+    Args:
+        connection: ``[profiler] connection_string``.
+        conf: the service's ``ConfigOpts``, if it gave one.
+        project: ``nova``.
+        service: ``nova-compute``.
+        host: name of the host as the service knows it.
+
+    Returns:
+        The handle of the process. Settings with which nothing can be traced are logged; osprofiler is adopted
+        all the same, since the service has chosen it, and costs next to nothing then.
+    """
+    handle = runtime.setup(conf, project=project, service=service, host=host, connection=connection)
+    if adopt(handle):
+        LOG.info(
+            "osprofiler works on otel_bridge: spans of %s go to %s",
+            handle.settings.resource.get("service.name"),
+            handle.settings.export.target if handle.settings.gate.enabled else "nowhere",
+        )
+    return handle
+
+
+def adopt(handle: runtime.Handle | None = None) -> bool:
+    """Adopt osprofiler in this process.
+
+    Args:
+        handle: what :func:`otel_bridge.setup` gave; None in a client, which serves nothing.
+
+    Returns:
+        False if it was adopted already; nothing is changed then.
+    """
+    global _replacements
+    with _lock:
+        if _replacements is not None:
+            return False
+        _replacements = _adopt(handle)
+        return True
+
+
+def release() -> None:
+    """Leave osprofiler as it was found, but for engines, which stay traced."""
+    global _replacements
+    with _lock:
+        found, _replacements = _replacements, None
+        if found is not None:
+            found.undo()
+
+
+def _adopt(handle: runtime.Handle | None) -> Replacements:
+    import osprofiler.profiler
+    import osprofiler.requests
+    import osprofiler.sqlalchemy
+    import osprofiler.web
+
+    replacements = Replacements()
+    upstream = osprofiler.profiler
+    healed = wrappers.heal(upstream, replacements)
+    if healed < 0:
+        LOG.warning(
+            "this osprofiler decorates functions in a way that otel_bridge does not know: those decorated so"
+            " far cost more, and their arguments may be another call's"
+        )
+    else:
+        LOG.debug("%d functions that osprofiler decorated work on otel_bridge", healed)
+    for name in _CORE:
+        replacements.replace(upstream, name, getattr(profiler, name))
+    settings = None if handle is None else handle.settings.gate
+    web.adopt(osprofiler.web, settings, replacements)
+    if handle is not None:
+        provider = handle.tracer_provider
+        queries.adopt(osprofiler.sqlalchemy, provider, replacements)
+        requests.adopt(osprofiler.requests, provider, replacements)
+        boundaries.install(replacements)
+        exits.install(handle, replacements)
+    return replacements

@@ -1,0 +1,86 @@
+"""``osprofiler.requests``: outgoing HTTP requests of the requests library.
+
+Upstream's ``send`` never stops the point of a request that fails, so what follows hangs below it.
+"""
+
+from __future__ import annotations
+
+import functools
+from types import ModuleType
+from typing import Any
+
+from opentelemetry import trace as api
+from opentelemetry.trace import SpanKind
+
+from otel_bridge.adopt.replacing import Replacements
+from otel_bridge.model.translate import ClientRequest
+from otel_bridge.model.translate.point import captured
+from otel_bridge.tracing import context as ctx
+from otel_bridge.tracing import entries
+from otel_bridge.tracing.propagation import TRACEPARENT, outgoing, signed_headers
+from otel_bridge.version import __version__
+from otel_bridge.wire.signing import TRACE_HMAC_HEADER, TRACE_INFO_HEADER
+
+_get = ctx.get
+_new = object.__new__
+_CLIENT = SpanKind.CLIENT
+
+
+def adopt(upstream: ModuleType, tracer_provider: api.TracerProvider, replacements: Replacements) -> None:
+    """Replace ``send``, which ``osprofiler.requests.enable()`` gives to requests' adapter, and did.
+
+    Args:
+        upstream: ``osprofiler.requests``.
+        tracer_provider: makes the spans.
+        replacements: takes back what is changed here.
+    """
+    original = upstream._FUNC
+    if original is None:  # there is no requests library
+        return
+    leaf = entries.leaf(tracer_provider.get_tracer(__name__, __version__))
+
+    @functools.wraps(original)
+    def send(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
+        context = _get()
+        if not context:
+            return original(self, request, *args, **kwargs)
+        point: ClientRequest = _new(ClientRequest)
+        point.method = captured(request.method)
+        point.url = url = captured(request.url)
+        point.scheme = point.host = point.port = point.path = point.query = None
+        point.status = point.resend = point.protocol = point.error = None
+        point.origin = ((url or "").partition(":")[0], ())
+        span = leaf(None, _CLIENT, point)
+        _sign(request, context, span)
+        if span is None:
+            return original(self, request, *args, **kwargs)
+        try:
+            response = original(self, request, *args, **kwargs)
+        except BaseException as exc:
+            span.fail(exc)
+            span.end()
+            raise
+        point.status = response.status_code
+        span.end()
+        return response
+
+    theirs = upstream.send
+    replacements.replace(upstream, "send", send)
+    if upstream.HTTPAdapter.send is theirs:
+        replacements.replace(upstream.HTTPAdapter, "send", send)
+
+
+def _sign(request: Any, context: Any, span: Any) -> None:
+    """Make the request part of the trace, below ``span``; below what is current where that is None."""
+    found = outgoing(context)
+    if found is None:
+        return
+    above, info = found
+    if span is not None:
+        above = span.get_span_context()
+        if above.trace_id != info.trace_id:
+            return
+    packed, mac, traceparent = signed_headers(above, info)
+    request.headers[TRACE_INFO_HEADER] = packed
+    request.headers[TRACE_HMAC_HEADER] = mac
+    request.headers[TRACEPARENT] = traceparent

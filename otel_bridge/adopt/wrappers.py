@@ -1,0 +1,90 @@
+"""Functions that ``osprofiler.profiler.trace`` decorated before the adoption.
+
+Services decorate their classes when they are imported, and choose the driver later. Upstream's wrapper
+prints the arguments of every call, traced or not, into a dict that all calls share. All wrappers run one code
+object, so giving them another one heals them where they are, whoever holds them.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+from otel_bridge import profiler
+from otel_bridge.adopt.replacing import Replacements
+from otel_bridge.tracing import context as ctx
+
+# Names that the new code reads from osprofiler.profiler, whose globals the wrappers keep.
+_CONTEXT = "__otel_bridge_context__"
+_CALL = "__otel_bridge_call__"
+
+
+def heal(upstream: ModuleType, replacements: Replacements) -> int:
+    """Have every wrapper that was made so far work on :mod:`otel_bridge.profiler`.
+
+    Args:
+        upstream: ``osprofiler.profiler``.
+        replacements: takes back what is changed here.
+
+    Returns:
+        The number of functions; -1 if this osprofiler makes its wrappers in another way, so that they are
+        left alone: they still call ``start`` and ``stop``, which are ours.
+    """
+    old, new = inner_code(upstream.trace, "wrapper"), inner_code(_pattern, "wrapper")
+    if old is None or new is None or old.co_freevars != new.co_freevars:
+        return -1
+    replacements.replace(upstream, _CONTEXT, ctx.get)
+    replacements.replace(upstream, _CALL, _call)
+    count = 0
+    for wrapper in functions_of(old):
+        info = wrapper.__closure__[old.co_freevars.index("info")].cell_contents  # type: ignore[index]
+        for key in ("args", "kwargs"):  # printed by whoever called it last
+            info.get("function", {}).pop(key, None)
+        replacements.replace(wrapper, "__code__", new)
+        count += 1
+    return count
+
+
+def inner_code(function: Any, name: str) -> CodeType | None:
+    """The code of a function that is defined inside another one; None where there is none of that name."""
+    code = function.__code__ if isinstance(function, FunctionType) else None
+    return None if code is None else next(_inner(code, name), None)
+
+
+def _inner(code: CodeType, name: str) -> Iterator[CodeType]:
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            if constant.co_name == name:
+                yield constant
+            yield from _inner(constant, name)
+
+
+def functions_of(code: CodeType) -> list[FunctionType]:
+    """The functions that run this code, wherever they are."""
+    return [
+        found
+        for found in gc.get_referrers(code)
+        if isinstance(found, FunctionType) and found.__code__ is code
+    ]
+
+
+def _pattern(f: Any, hide_args: Any, hide_result: Any, info: Any, name: Any) -> Any:
+    """Never called: its inner function has the code for the wrappers, with the free variables of theirs."""
+
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if not __otel_bridge_context__():  # type: ignore[name-defined] # noqa: F821
+            return f(*args, **kwargs)
+        return __otel_bridge_call__(  # type: ignore[name-defined] # noqa: F821
+            f, name, info, hide_args, hide_result, args, kwargs
+        )
+
+    return wrapper
+
+
+def _call(f: Any, name: str, info: Any, hide_args: bool, hide_result: bool, args: Any, kwargs: Any) -> Any:
+    function = info["function"]
+    if "name" not in function:  # as upstream does, on the first call
+        function["name"] = profiler.callable_name(f)
+    return profiler.traced_call(f, name, info, hide_args, hide_result, args, kwargs)
