@@ -13,6 +13,7 @@ import sys
 import uuid
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Final
 from urllib.parse import unquote
 
 from opentelemetry.sdk.version import __version__ as _SDK_VERSION
@@ -21,6 +22,16 @@ from otel_bridge.version import __version__
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 _SEPARATORS = "-_."
+
+#: What a service calls itself; read back by OSProfiler's report.
+OSPROFILER_PROJECT: Final = "osprofiler.project"
+OSPROFILER_SERVICE: Final = "osprofiler.service"
+OSPROFILER_HOST: Final = "osprofiler.host"
+
+#: Hosts that name no machine, or each one.
+_NO_MACHINES: Final = frozenset(str.split("localhost localhost.localdomain ip6-localhost ::1 none unknown"))
+#: ``0.0.0.0``, ``::``, ``0:0:0:0:0:0:0:0``
+_ZERO_ADDRESS: Final = frozenset("0.:")
 
 _instance_ids: dict[int, str] = {}
 
@@ -38,6 +49,19 @@ def service_name(project: str | None, service: str | None) -> str | None:
     return f"{project}-{service}"
 
 
+def machine_name(host: str | None) -> str | None:
+    """``host`` where it names a machine; None for what services put in its place.
+
+    Those are the addresses they listen on (``0.0.0.0``, ``::``, loopback ones, ``localhost``: each machine
+    has them) and ``??``, which placement says.
+    """
+    name = str(host or "").strip()
+    lower = name.lower().strip("[]")
+    if not any(map(str.isalnum, lower)) or set(lower) <= _ZERO_ADDRESS:
+        return None
+    return None if lower in _NO_MACHINES or lower.startswith("127.") else name
+
+
 def build(
     *,
     project: str | None = None,
@@ -47,16 +71,20 @@ def build(
 ) -> dict[str, str]:
     """The attributes that all processes of a service share.
 
+    What the service calls itself is kept in ``osprofiler.project``, ``osprofiler.service`` and
+    ``osprofiler.host`` where ``service.namespace``, ``service.name`` and ``host.name`` say something else.
+
     Args:
         project: OpenStack's name of the project, ``nova``; it becomes ``service.namespace``.
         service: what runs, ``nova-compute`` or ``compute``.
-        host: name of the host as the service knows it; None: the system's host name.
+        host: name of the host as the service knows it; what names no machine, or None: the system's host
+            name.
         attributes: what the operator states; wins over everything, except that an empty ``service.name``
             names nothing.
     """
     resource = {
         "service.name": service_name(project, service) or _unknown_service(),
-        "host.name": host or socket.gethostname(),
+        "host.name": machine_name(host) or socket.gethostname(),
         "telemetry.sdk.language": "python",
         "telemetry.sdk.name": "opentelemetry",
         "telemetry.sdk.version": _SDK_VERSION,
@@ -66,6 +94,13 @@ def build(
     if project:
         resource["service.namespace"] = project
     resource.update((name, value) for name, value in attributes.items() if value or name != "service.name")
+    for given, shown, kept in (
+        (project, "service.namespace", OSPROFILER_PROJECT),
+        (service, "service.name", OSPROFILER_SERVICE),
+        (host, "host.name", OSPROFILER_HOST),
+    ):
+        if given and given != resource[shown]:
+            resource.setdefault(kept, given)
     return resource
 
 

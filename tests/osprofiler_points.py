@@ -1,4 +1,4 @@
-"""Trace points that real services emitted, for the tests: as OSProfiler reports them, and as spans of ours."""
+"""Trace points that real services emitted: as OSProfiler reports them, and as spans of ours."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from otel_bridge.model.assembler import Assembled, Assembler
 from otel_bridge.model.redaction import exception_message
 from otel_bridge.model.trace import STATUS_ERROR, SpanEvent, SpanRecord, Trace
 
-#: A part of one server boot: payloads as osprofiler 4.4.0 hands them to its driver, with ``svc``, the project,
-#: service and host that the driver was made with. Arguments and values are cut out; the error is added.
+#: Part of a server boot: payloads as osprofiler 4.4.0 hands them to its driver; ``svc`` is the project, the
+#: service and the host that the driver was made with. Arguments and values are cut out, the error is added.
 BOOT = Path(__file__).parent / "data" / "osprofiler" / "boot.jsonl"
 #: The machine on which all of it ran.
 MACHINE = "ctl1"

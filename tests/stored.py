@@ -20,13 +20,18 @@ def store(path: Path, *stored: Trace) -> str:
     server.start()
     try:
         for one in stored:
-            request = urllib.request.Request(
-                f"{server.otlp_endpoint}/v1/traces",
-                data=otlp_json.dumps(one.spans),
-                headers={"Content-Type": "application/json"},
-            )
-            with urllib.request.urlopen(request, timeout=30) as response:
-                assert response.status == 200
+            send(server, one)
     finally:
         server.stop()
     return f"sqlite:{path}"
+
+
+def send(server: Server, trace: Trace) -> None:
+    """Export a trace to a running backend."""
+    request = urllib.request.Request(
+        f"{server.otlp_endpoint}/v1/traces",
+        data=otlp_json.dumps(trace.spans),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=30) as response:
+        assert response.status == 200

@@ -15,6 +15,19 @@ TEXT = st.text(max_size=12)
 
 
 @pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/v2.1/os-console-auth-tokens/zq9Marker", "/v2.1/os-console-auth-tokens/REDACTED"),
+        ("/v2.0/tokens/zq9Marker/endpoints", "/v2.0/tokens/REDACTED/endpoints"),
+        ("/v3/auth/tokens", "/v3/auth/tokens"),
+        ("/v3/auth/tokens/OS-PKI/revoked", "/v3/auth/tokens/OS-PKI/revoked"),
+    ],
+)
+def test_a_token_that_a_path_asks_about_is_hidden(path, expected):
+    assert redact_path(path) == expected
+
+
+@pytest.mark.parametrize(
     ("query", "expected"),
     [
         ("", ""),

@@ -251,6 +251,14 @@ SELECT = Served("select_destinations", "nova.scheduler.manager", "SchedulerManag
                 "messaging.destination.name": "scheduler",
             },
         ),
+        # the message calls something untraced, which calls this
+        (
+            FUNCTION,
+            SELECT,
+            SpanKind.SERVER,
+            "ComputeManager.reboot",
+            {"rpc.system.name": "oslo_messaging", "rpc.method": "reboot", "code.function.name": FUNCTION},
+        ),
         # a service that calls another one before anything of its own is traced
         (
             "nova.compute.rpcapi.ComputeAPI.reboot",
@@ -282,16 +290,18 @@ def test_points_further_below_are_named_by_themselves() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "kind", "name"),
+    ("function", "method", "kind", "name"),
     [
-        ("routers_updated", SpanKind.SERVER, "L3NATAgent.routers_updated"),
-        ("agent_updated", SpanKind.INTERNAL, "L3NATAgent.routers_updated"),
+        ("x.L3NATAgent.routers_updated", "routers_updated", SpanKind.SERVER, "L3NATAgent.routers_updated"),
+        ("x.L3NATAgent.routers_updated", "agent_updated", SpanKind.INTERNAL, "L3NATAgent.routers_updated"),
+        ("x.PluginApi.get_routers", "get_routers", SpanKind.INTERNAL, "PluginApi.get_routers"),
+        (INNER, "routers_updated", SpanKind.INTERNAL, "l3-agent"),
     ],
 )
 def test_a_function_of_any_point_is_served_if_it_is_what_the_message_calls(
-    method: str, kind: SpanKind, name: str
+    function: str, method: str, kind: SpanKind, name: str
 ) -> None:
-    info = {"function": {"name": "neutron.agent.l3.agent.L3NATAgent.routers_updated"}}
+    info = {"function": {"name": function}}
     point, found = begin("l3-agent", info, serving=True, served=Served(method))
     assert found is kind
     made, attributes = point.translate()

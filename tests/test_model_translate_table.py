@@ -6,11 +6,13 @@ import copy
 import threading
 from typing import Any
 
+import osprofiler_points
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.trace import SpanKind
 
+from otel_bridge.model.trace import KIND_NAMES
 from otel_bridge.model.translate import (
     ClientRequest,
     FunctionCall,
@@ -66,6 +68,40 @@ TABLE: list[tuple[str, Any, bool, SpanKind, type[Point]]] = [
 def test_the_table(name: str, info: Any, serving: bool, kind: SpanKind, point: type[Point]) -> None:
     assert span_kind(name, info, serving) is kind
     assert type(point_from_info(name, info, serving=serving)) is point
+
+
+def test_points_of_real_services() -> None:
+    """What an operator sees of a boot: service, kind and name of each span."""
+    found = {
+        (span.service, KIND_NAMES[span.kind], span.name)
+        for span in osprofiler_points.spans(osprofiler_points.load()).spans
+    }
+    assert found == {
+        ("keystone-public", "SERVER", "POST /v3/auth/tokens"),
+        ("keystone-public", "SERVER", "GET /v3/auth/tokens"),
+        ("keystone-public", "CLIENT", "SELECT project"),
+        ("keystone-public", "CLIENT", "SELECT role"),
+        ("keystone-public", "CLIENT", "SELECT user local_user password federated_user nonlocal_user"),
+        ("glance-api", "SERVER", "GET /v2/images/{id}"),
+        ("glance-api", "CLIENT", "GET"),
+        ("nova-osapi_compute", "SERVER", "POST /v2.1/servers"),
+        ("nova-osapi_compute", "SERVER", "GET /v2.1/servers/{id}"),
+        ("nova-osapi_compute", "INTERNAL", "compute.API.create"),
+        ("nova-osapi_compute", "INTERNAL", "ClientWrapper.proxy"),
+        ("nova-osapi_compute", "CLIENT", "SELECT project_user_quotas"),
+        ("nova-osapi_compute", "CLIENT", "INSERT instance_mappings"),
+        ("nova-conductor", "SERVER", "ComputeTaskManager.schedule_and_build_instances"),
+        ("nova-conductor", "CLIENT", "SchedulerAPI.select_destinations"),
+        ("nova-conductor", "CLIENT", "ComputeAPI.build_and_run_instance"),
+        ("nova-conductor", "SERVER", "ConductorManager.object_action"),
+        ("nova-conductor", "CLIENT", "UPDATE instances"),
+        ("nova-scheduler", "SERVER", "rpc"),  # a decorator hides its name; a message would tell it
+        ("nova-scheduler", "CLIENT", "GET"),
+        ("nova-compute", "SERVER", "ComputeManager.build_and_run_instance"),
+        ("nova-compute", "CLIENT", "GET"),
+        ("placement", "SERVER", "GET /allocation_candidates"),
+        ("placement", "SERVER", "GET /allocations/{id}"),
+    }
 
 
 def test_osprofilers_name_is_kept_with_every_kind() -> None:

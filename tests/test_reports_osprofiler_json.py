@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from time import monotonic
 from typing import Any
 
+import osprofiler_points
 import pytest
 import traces
 
+from otel_bridge.model.redaction import exception_message, mask_sql
 from otel_bridge.model.trace import STATUS_ERROR, SpanEvent, SpanRecord, Trace
 from otel_bridge.reports import json_text, osprofiler_json
 from otel_bridge.wire import ids
@@ -66,7 +69,7 @@ def test_it_is_what_osprofiler_makes_of_the_same_notifications(trace: Trace) -> 
             one["name"],
             one["project"],
             one["service"],
-            one["host"],
+            one["info"]["host"],
             one["timestamp"],
             one,
         )
@@ -110,12 +113,96 @@ def test_project_service_and_host() -> None:
         resource={"service.namespace": "nova", "host.name": "ctl1"},
     )
     bare = traces.span(3)
-    infos = [node["info"] for node in osprofiler_json.report(traces.trace(own, said, bare))["children"]]
+    given = traces.span(
+        4,
+        resource={
+            "service.name": "keystone-public",
+            "service.namespace": "cloud",
+            "host.name": "ctl1",
+            "osprofiler.project": "keystone",
+            "osprofiler.service": "public",
+            "osprofiler.host": "0.0.0.0",
+        },
+    )
+    report = osprofiler_json.report(traces.trace(own, said, bare, given))
+    infos = [node["info"] for node in report["children"]]
     assert [(info["project"], info["service"], info["host"]) for info in infos] == [
         ("nova", "nova-api", "ctl1"),
         ("neutron", "q-agt", "net1"),
         ("", "nova-api", ""),
+        ("keystone", "public", "ctl1"),  # the machine, as OSProfiler has it in its notifications
     ]
+    assert [one["host"] for one in payloads(report) if one["name"].endswith("start")] == [
+        "ctl1",
+        "net1",
+        "",
+        "0.0.0.0",
+    ]
+
+
+def as_far_as_spans_have_it(report: dict[str, Any]) -> dict[str, Any]:
+    """OSProfiler's report of real points, without what a span does not keep."""
+    for node in nodes(report):
+        node["trace_id"] = ids.point_id(ids.span_id(node["trace_id"]))
+        node["parent_id"] = known_parent(node["parent_id"])
+        for key, payload in node["info"].items():
+            if not key.startswith("meta.raw_payload."):
+                continue
+            payload["trace_id"], payload["parent_id"] = node["trace_id"], node["parent_id"]
+            info = payload["info"]
+            for hidden in ("args", "kwargs"):
+                info.get("function", {}).pop(hidden, None)
+            if "statement" in info.get("db", {}):
+                info["db"] = {"statement": mask_sql(info["db"]["statement"]), "params": {}}
+            if "etype" in info:
+                info.pop("db", None)  # the message once more
+                info["message"] = exception_message(info["etype"], info["message"])
+    return report
+
+
+def known_parent(parent_id: str) -> str:
+    base = osprofiler_points.load()[0]["base_id"]
+    return base if parent_id == base else ids.point_id(ids.span_id(parent_id))
+
+
+@pytest.fixture
+def _on_their_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: osprofiler_points.MACHINE)
+
+
+@pytest.mark.usefixtures("_on_their_machine")
+def test_real_points_read_back_from_spans_are_reported_as_osprofiler_reports_them() -> None:
+    pytest.importorskip("osprofiler.drivers.base")
+    points = osprofiler_points.load()
+    theirs = osprofiler_points.report(points)
+    ours = osprofiler_json.report(osprofiler_points.spans(points))
+    called = {one["trace_id"]: one["svc"][2] for one in points}
+    for one in payloads(theirs):
+        one["host"] = called[one["trace_id"]]  # the one thing that ours say besides
+    assert ours == as_far_as_spans_have_it(theirs)
+
+
+@pytest.mark.usefixtures("_on_their_machine")
+def test_real_points_of_which_halves_are_missing_are_reported_all_the_same() -> None:
+    pytest.importorskip("osprofiler.drivers.base")
+    points = [one for index, one in enumerate(osprofiler_points.load()) if index % 7 != 3]
+    stops = {one["trace_id"] for one in points if one["name"].endswith("-stop")}
+    starts = {one["trace_id"] for one in points if one["name"].endswith("-start")}
+    assert stops - starts
+    assert starts - stops
+    points = [one for one in points if one["trace_id"] in starts]  # what only stopped reads as started
+    theirs = osprofiler_points.report(points)
+    ours = osprofiler_json.report(osprofiler_points.spans(points))
+    for one in payloads(ours):
+        del one["host"]
+    assert ours == as_far_as_spans_have_it(theirs)
+
+
+def test_the_base_id_is_the_one_that_was_asked_for() -> None:
+    report = osprofiler_json.report(traces.boot(), "no uuid")
+    (root,) = report["children"]
+    assert root["parent_id"] == "no uuid"
+    assert {one["base_id"] for one in payloads(report)} == {"no uuid"}
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import uuid
@@ -48,6 +49,79 @@ def test_build_says_who_it_is():
     assert built["telemetry.distro.name"] == "otel-bridge"
     assert built["telemetry.distro.version"] == __version__
     assert all(isinstance(value, str) and value for value in built.values())
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("cmp1", "cmp1"),
+        (" cmp1.example.org ", "cmp1.example.org"),
+        ("10.0.0.7", "10.0.0.7"),
+        ("fd00::7", "fd00::7"),
+        ("100.0.0.1", "100.0.0.1"),
+        ("localhost-7", "localhost-7"),
+        ("0.0.0.0", None),
+        ("::", None),
+        ("[::]", None),
+        ("0:0:0:0:0:0:0:0", None),
+        ("127.0.0.1", None),
+        ("127.0.1.1", None),
+        ("::1", None),
+        ("localhost", None),
+        ("LOCALHOST.localdomain", None),
+        ("??", None),
+        ("*", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_hosts_that_name_no_machine(host, name):
+    """What stands where a host should be is no name of one: the machine's own is."""
+    assert resource.machine_name(host) == name
+    assert resource.build(host=host)["host.name"] == (name or socket.gethostname())
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (("nova", "nova-compute", "cmp1"), {}),
+        (("nova", "compute", "cmp1"), {"osprofiler.service": "compute"}),
+        (
+            ("keystone", "public", "0.0.0.0"),
+            {"osprofiler.service": "public", "osprofiler.host": "0.0.0.0"},
+        ),
+        (("placement", "placement", "??"), {"osprofiler.host": "??"}),
+        ((None, None, None), {}),
+        (("", "", ""), {}),
+    ],
+)
+def test_what_a_service_calls_itself_is_kept_where_it_cannot_be_read_back(given, kept):
+    """Together with service.namespace, service.name and host.name it gives project, service and host."""
+    project, service, host = given
+    built = resource.build(project=project, service=service, host=host)
+    assert {name: value for name, value in built.items() if name.startswith("osprofiler.")} == kept
+    found = [
+        built.get(f"osprofiler.{name}") or built.get(shown)
+        for name, shown in (
+            ("project", "service.namespace"),
+            ("service", "service.name"),
+            ("host", "host.name"),
+        )
+    ]
+    assert [one for one, known in zip(found, given, strict=True) if known] == [one for one in given if one]
+
+
+def test_what_a_service_calls_itself_is_kept_where_the_operator_says_otherwise():
+    """Names that are stated change what is shown, not what OSProfiler's report reads."""
+    built = resource.build(
+        project="nova",
+        service="nova-compute",
+        host="cmp1",
+        attributes={"service.name": "mine", "service.namespace": "cloud", "osprofiler.host": "h"},
+    )
+    assert built["osprofiler.service"] == "nova-compute"
+    assert built["osprofiler.project"] == "nova"
+    assert built["osprofiler.host"] == "h"
 
 
 def test_sdk_version_is_the_installed_one():

@@ -8,7 +8,7 @@ Horizon's panel read it. The notifications themselves are made from the spans by
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from otel_bridge.model import translate
 from otel_bridge.model.trace import SpanRecord, Trace
@@ -19,7 +19,18 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_MICROSECOND = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 
 
-def report(trace: Trace) -> dict[str, Any]:
+class _Origin(NamedTuple):
+    """Who made a span, in OSProfiler's words."""
+
+    project: str
+    service: str
+    #: The machine; OSProfiler's notifications have it in their info.
+    machine: str
+    #: What the service calls its host: often the same, but also an address that it listens on.
+    host: str
+
+
+def report(trace: Trace, base_id: str | None = None) -> dict[str, Any]:
     """What ``get_report(base_id)`` of osprofiler's drivers returns for this trace.
 
     Times in it are whole milliseconds since the first event. A span whose end is not known has, as there,
@@ -28,8 +39,12 @@ def report(trace: Trace) -> dict[str, Any]:
 
     The result is nested as deep as the trace is, which ``json.dumps`` may not stand:
     :func:`otel_bridge.reports.json_text.pieces` does.
+
+    Args:
+        trace: the trace.
+        base_id: its OSProfiler id; None: the UUID that the trace id is.
     """
-    base = ids.base_id(trace.trace_id)
+    base = base_id or ids.base_id(trace.trace_id)
     started = [_microseconds(span.start_ns) for span in trace.spans]
     first = min(started, default=0)
     finished = [_finish(span) for span in trace.spans]
@@ -61,10 +76,7 @@ def report(trace: Trace) -> dict[str, Any]:
 def _node(span: SpanRecord, base: str, first: int) -> dict[str, Any]:
     """One trace point, without children yet; ``first`` is the start of the report in microseconds."""
     point, start_info, stop_info = translate.to_osprofiler(span.name, span.kind, span.attributes)
-    attributes, resource = span.attributes, span.resource
-    project = str(attributes.get("osprofiler.project") or resource.get("service.namespace") or "")
-    service = str(attributes.get("osprofiler.service") or span.service)
-    host = str(attributes.get("osprofiler.host") or resource.get("host.name") or "")
+    origin = _origin(span)
     point_id = ids.point_id(span.span_id)
     parent_id = ids.point_id(span.parent_id) if span.parent_id else base
 
@@ -75,19 +87,19 @@ def _node(span: SpanRecord, base: str, first: int) -> dict[str, Any]:
             "trace_id": point_id,
             "parent_id": parent_id,
             "timestamp": _timestamp(microseconds),
-            "info": {**details, "host": host},
-            "project": project,
-            "service": service,
-            "host": host,
+            "info": {**details, "host": origin.machine},
+            "project": origin.project,
+            "service": origin.service,
+            "host": origin.host,
         }
 
     start = _microseconds(span.start_ns)
     finish = _finish(span)
     info: dict[str, Any] = {
         "name": point.split("-")[0],
-        "project": project,
-        "service": service,
-        "host": host,
+        "project": origin.project,
+        "service": origin.service,
+        "host": origin.machine,
         f"meta.raw_payload.{point}-start": payload("start", start, start_info),
         "started": (start - first) // 1000,
     }
@@ -97,6 +109,23 @@ def _node(span: SpanRecord, base: str, first: int) -> dict[str, Any]:
         info[f"meta.raw_payload.{point}-stop"] = payload("stop", finish, details)
         info["exception"] = details.get("etype", "None")
     return {"info": info, "trace_id": point_id, "parent_id": parent_id, "children": []}
+
+
+def _origin(span: SpanRecord) -> _Origin:
+    """As the span says, else its resource, else what the resource is called by the conventions."""
+    own, resource = span.attributes, span.resource
+    machine = own.get("osprofiler.host") or resource.get("host.name") or ""
+    return _Origin(
+        str(
+            own.get("osprofiler.project")
+            or resource.get("osprofiler.project")
+            or resource.get("service.namespace")
+            or ""
+        ),
+        str(own.get("osprofiler.service") or resource.get("osprofiler.service") or span.service),
+        str(machine),
+        str(own.get("osprofiler.host") or resource.get("osprofiler.host") or machine),
+    )
 
 
 def _with_error(span: SpanRecord, details: dict[str, Any]) -> dict[str, Any]:

@@ -46,12 +46,7 @@ FUNCTION: Final = "function"
 _BY_INFO: Final = {"request": WSGI, "db": DB, "requests": HTTP}
 #: Name of the point -> kind.
 _BY_NAME: Final = {"wsgi": WSGI, "db": DB, "http": HTTP, "https": HTTP, "requests": HTTP, "rpc": RPC}
-_SPAN_KINDS: Final = {
-    WSGI: SpanKind.SERVER,
-    DB: SpanKind.CLIENT,
-    HTTP: SpanKind.CLIENT,
-    FUNCTION: SpanKind.INTERNAL,
-}
+_SPAN_KINDS: Final = {WSGI: SpanKind.SERVER, DB: SpanKind.CLIENT, HTTP: SpanKind.CLIENT}
 _TO_INFO: Final[dict[str, ToInfo]] = {
     WSGI: wsgi.to_info,
     DB: db.to_info,
@@ -93,36 +88,40 @@ def span_kind(name: str, info: Any, serving: bool, served: rpc.Served | None = N
         served: the message that is served, as of :func:`begin`.
     """
     kind = kind_of(name, info)
-    if kind == RPC:
-        return _message_kind(info, serving, served)
-    if kind == FUNCTION and serving and served is not None and _is_method_of(served, info):
-        return _serving_kind(served)
-    return _SPAN_KINDS[kind]
+    return _role(kind, info, serving, _concerning(served, kind, info) if serving else None)
 
 
-def _message_kind(info: Any, serving: bool, served: rpc.Served | None) -> SpanKind:
-    """The kind of the span for a point called ``rpc``: who it is that is called says the class's name."""
-    qualified = _part(info, "function").get("name")
-    owner = function.function_name(qualified).owner if isinstance(qualified, str) else None
+def _role(kind: str, info: Any, serving: bool, message: rpc.Served | None) -> SpanKind:
+    """As :func:`span_kind`; ``message`` is the one that the point is known to serve."""
+    if message is not None:
+        return SpanKind.SERVER if message.kind in (None, rpc.CALL) else SpanKind.CONSUMER
+    if kind != RPC:
+        return _SPAN_KINDS.get(kind, SpanKind.INTERNAL)
+    owner = _called(info).owner
     if owner and owner.endswith(_CALLING):
         return SpanKind.CLIENT
     if serving:
-        return _serving_kind(served)
+        return SpanKind.SERVER
     return SpanKind.INTERNAL if owner and owner.endswith(_SERVING) else SpanKind.CLIENT
 
 
-def _serving_kind(served: rpc.Served | None) -> SpanKind:
-    return SpanKind.SERVER if served is None or served.kind in (None, rpc.CALL) else SpanKind.CONSUMER
+def _concerning(served: rpc.Served | None, kind: str, info: Any) -> rpc.Served | None:
+    """The message, if the point is the method that it calls: of the same name.
+
+    A function whose name is not known is believed to be it where the point is called ``rpc``.
+    """
+    if served is None or kind not in (RPC, FUNCTION):
+        return None
+    _short, owner, method = _called(info)
+    if owner and owner.endswith(_CALLING):
+        return None
+    same = method == served.method if method else kind == RPC
+    return served if same else None
 
 
-def _is_method_of(served: rpc.Served, info: Any) -> bool:
-    """Whether the point's function is the method that the message calls (``l3-agent`` of neutron)."""
+def _called(info: Any) -> function.FunctionName:
     qualified = _part(info, "function").get("name")
-    return (
-        isinstance(qualified, str)
-        and bool(served.method)
-        and function.function_name(qualified).method == served.method
-    )
+    return function.function_name(qualified if isinstance(qualified, str) else "")
 
 
 def begin(
@@ -142,10 +141,12 @@ def begin(
         info: whatever was passed as info: None, True and odd shapes have been seen.
         capture_args: the operator wants arguments and results, and info that is nested.
         serving: the point is the first one below a remote parent.
-        served: the message whose serving this is the first point of; ignored unless ``serving``.
+        served: the message that is being served; ignored unless ``serving``, and where the function is known
+            to be another one than the message calls.
     """
     kind = kind_of(name, info)
-    role = span_kind(name, info, serving, served) if kind in (RPC, FUNCTION) else _SPAN_KINDS[kind]
+    message = None if served is None or not serving else _concerning(served, kind, info)
+    role = _SPAN_KINDS.get(kind) or _role(kind, info, serving, message)
     point: Point
     if kind == DB:
         point = db.from_info(_part(info, "db"))
@@ -158,7 +159,7 @@ def begin(
         # nova passes hide_args this way; osprofiler takes it for info and hides nothing.
         wanted = capture_args and not (isinstance(info, dict) and info.get("hide_args") is True)
         if role is not SpanKind.INTERNAL:
-            point = rpc.from_info(called, wanted, role is not SpanKind.CLIENT, served)
+            point = rpc.from_info(called, wanted, role is not SpanKind.CLIENT, message)
         else:
             point = call = object.__new__(function.FunctionCall)
             call.name = name
