@@ -72,7 +72,7 @@ URL of the OpenTelemetry Collector, Jaeger, Tempo or otel-bridge server that tak
 
 With HTTP, v1/traces is added to a URL without a path; a URL with a path is used as it is. https:// encrypts.
 With gRPC, a URL such as http://collector:4317, or any target that gRPC accepts. Put credentials into
-"headers", not into the URL.
+"headers", not into the URL. An otel:// address in [profiler] connection_string is stronger.
 
 When not set: OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, used as it is, or OTEL_EXPORTER_OTLP_ENDPOINT, to which
 v1/traces is added.
@@ -303,6 +303,37 @@ When not set: deployment.environment.name in OTEL_RESOURCE_ATTRIBUTES.
     ),
 ]
 
+_CAPTURE_OPTS = [
+    cfg.BoolOpt(
+        "capture_args",
+        default=False,
+        help=_flow("""
+Record arguments and results of traced functions, and nested info of trace points. Values of secret names
+(admin_pass, user_data, auth_token and their like), hashes, tokens and keys are masked, and each text is cut
+to 4096 characters. What is secret without a name that says so is not recognised: see redact_keys. Costs the
+service some tenths of a millisecond for each call of a traced function.
+"""),
+    ),
+    cfg.BoolOpt(
+        "capture_thread",
+        default=False,
+        help=_flow("""
+Record on each span the thread that it started on: thread.id, the operating system's id of the native thread,
+and thread.name.
+"""),
+    ),
+    cfg.ListOpt(
+        "redact_keys",
+        default=[],
+        sample_default="customer_id,serial",
+        help=_flow("""
+Further names whose values are hidden wherever they stand: arguments, attributes, query strings, messages of
+exceptions. They are compared by whole words, in any spelling: customer_id hides customerId and X-Customer-Id,
+not customer_identity. None by default; names such as password, token or user_data are hidden in any case.
+"""),
+    ),
+]
+
 _OTHER_OPTS = [
     cfg.StrOpt(
         "hmac_algorithm",
@@ -322,7 +353,8 @@ it receives.
         sample_default=",".join(INSTRUMENTATIONS),
         help=_flow(f"""
 Libraries whose calls become spans, out of: {", ".join(INSTRUMENTATIONS)}. Those that are not installed are
-passed over. All by default, but not sqlalchemy where [profiler] trace_sqlalchemy has been set to false.
+passed over. All by default, but not sqlalchemy where [profiler] trace_sqlalchemy has been set to false; none
+where [profiler] connection_string is an otel:// one, since OSProfiler's own trace points are the spans then.
 """),
     ),
     cfg.StrOpt(
@@ -330,15 +362,22 @@ passed over. All by default, but not sqlalchemy where [profiler] trace_sqlalchem
         sample_default="jaeger+http://jaeger:16686",
         help=_flow("""
 Where the otel-bridge command reads traces from: sqlite:PATH, jaeger+http://HOST:16686, or the URL of an
-otel-bridge server, such as http://HOST:16687. None by default.
+otel-bridge server, such as http://HOST:16687. The variable OTEL_BRIDGE_STORE is stronger. None by default.
 
-When not set: OTEL_BRIDGE_STORE.
+When not set: the ?store= of [profiler] connection_string, if that is an otel:// one.
 """),
     ),
 ]
 
 #: The options of ``[otel_bridge]``.
-OPTS: list[cfg.Opt] = [*_EXPORT_OPTS, *_QUEUE_OPTS, *_LIMIT_OPTS, *_RESOURCE_OPTS, *_OTHER_OPTS]
+OPTS: list[cfg.Opt] = [
+    *_EXPORT_OPTS,
+    *_QUEUE_OPTS,
+    *_LIMIT_OPTS,
+    *_RESOURCE_OPTS,
+    *_CAPTURE_OPTS,
+    *_OTHER_OPTS,
+]
 
 
 def register_opts(conf: cfg.ConfigOpts) -> None:

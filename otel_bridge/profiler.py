@@ -8,24 +8,21 @@ between calls of a decorated function; arguments and results are looked at only 
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable, Mapping
-from types import TracebackType
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any
 
-from opentelemetry import trace as api
 from opentelemetry.context.context import Context
 
 from otel_bridge import gate
-from otel_bridge.model import translate
+from otel_bridge.profiler_decorators import TracedMeta, trace, trace_cls
+from otel_bridge.profiler_decorators import callable_name as callable_name
+from otel_bridge.profiler_decorators import traced_call as traced_call
+from otel_bridge.profiler_points import Info, Trace, start, stop
+from otel_bridge.profiler_points import capture as capture
+from otel_bridge.profiler_points import use as use
 from otel_bridge.tracing import context as ctx
 from otel_bridge.tracing import points
-from otel_bridge.tracing.points import OPEN_KEY, OpenPoint, api_span, end_open
+from otel_bridge.tracing.points import OPEN_KEY, end_open
 from otel_bridge.tracing.propagation import Remote
-from otel_bridge.tracing.provider import Tracer
-from otel_bridge.tracing.spans import Span
-from otel_bridge.version import __version__
 from otel_bridge.wire import ids
 from otel_bridge.wire.signing import TraceInfo
 
@@ -41,10 +38,8 @@ __all__ = [
     "trace_cls",
 ]
 
-P = ParamSpec("P")
-R = TypeVar("R")
-T = TypeVar("T")
-Info = Mapping[str, Any] | None
+_get, _set = ctx.get, ctx.set_
+_put, _drop = dict.__setitem__, dict.pop
 
 
 # -- the current profiler -----------------------------------------------------------------------------

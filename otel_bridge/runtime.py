@@ -17,10 +17,11 @@ from typing import Any
 
 from opentelemetry.sdk.resources import Resource
 
-from otel_bridge import config, gate, resource
+from otel_bridge import config, gate, profiler_points, resource
 from otel_bridge.export.exporters import DiscardingExporter, make_exporter
 from otel_bridge.export.pipeline import Pipeline
 from otel_bridge.log import LOG
+from otel_bridge.model.redaction import hide_further
 from otel_bridge.settings import Settings
 from otel_bridge.tracing.provider import TracerProvider
 from otel_bridge.tracing.values import Limits
@@ -190,11 +191,15 @@ def shutdown() -> None:
         if handle is not None:
             handle.shutdown()
             gate.reset()
+            profiler_points.capture(False)
+            hide_further(())
 
 
 def _build(settings: Settings) -> Handle:
     """A handle for ``settings``; a provider that is in use already is kept and given the new pipeline."""
     global _provider
+    hide_further(settings.redact_keys)  # first: an encoder remembers what it has asked about a name
+    profiler_points.capture(settings.capture.args)
     notices: list[str] = []
     queue = settings.queue
     unusable = False
@@ -221,11 +226,12 @@ def _build(settings: Settings) -> Handle:
         return Resource({**resource.process_attributes(), **settings.resource})
 
     provider = _provider
+    parts = (pipeline, make_resource, limits, bounds.max_spans_per_trace)
     if provider is None:
-        provider = _provider = TracerProvider(pipeline, make_resource, limits, bounds.max_spans_per_trace)
+        provider = _provider = TracerProvider(*parts, capture_thread=settings.capture.thread)
         provider.notices = notices
     else:
-        provider.reconfigure(pipeline, make_resource, limits, bounds.max_spans_per_trace, notices)
+        provider.reconfigure(*parts, notices, settings.capture.thread)
     return Handle(provider, settings, pipeline, unusable)
 
 

@@ -107,6 +107,16 @@ class LimitSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class CaptureSettings:
+    """What spans say beyond what they always say."""
+
+    #: Arguments and results of traced functions, masked and cut, and nested info of trace points.
+    args: bool = False
+    #: The thread that a span started on.
+    thread: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class GateSettings:
     """Who may have requests traced."""
 
@@ -124,6 +134,9 @@ class Settings:
     #: The static resource attributes. They win over :func:`otel_bridge.resource.process_attributes`.
     resource: Mapping[str, str] = field(default_factory=_empty)
     gate: GateSettings = field(default_factory=GateSettings)
+    capture: CaptureSettings = field(default_factory=CaptureSettings)
+    #: Names whose values are hidden, besides the built-in ones.
+    redact_keys: tuple[str, ...] = ()
     #: URL of the store that traces are read from.
     store: str | None = field(default=None, repr=False)
     #: Libraries to instrument, a selection of :data:`INSTRUMENTATIONS`.

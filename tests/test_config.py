@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from oslo_config import cfg
 
 from otel_bridge import config, opts
-from otel_bridge.settings import Settings
+from otel_bridge.settings import CaptureSettings, Settings
 from otel_bridge.wire.signing import Key
 
 # WebOb, which osprofiler imports
@@ -51,6 +51,8 @@ def test_defaults(read):
     assert found.gate.enabled is False
     assert found.instrument == ("messaging", "sqlalchemy")
     assert found.flush_on_sigterm is True
+    assert found.capture == CaptureSettings(args=False, thread=False)
+    assert found.redact_keys == ()
     assert found.store is None
     assert found.problems == ()
 
@@ -103,6 +105,9 @@ BOTH = [
     ("store", "sqlite:/a", "store", "sqlite:/a", None, None),
     ("instrument", "sqlalchemy, Messaging", "instrument", ("messaging", "sqlalchemy"), None, None),
     ("instrument", "", "instrument", (), None, None),
+    ("capture_args", "true", "capture.args", True, None, None),
+    ("capture_thread", "yes", "capture.thread", True, None, None),
+    ("redact_keys", "customer_id, IBAN,", "redact_keys", ("customer_id", "IBAN"), None, None),
 ]
 
 
@@ -110,6 +115,15 @@ def test_the_variable_for_the_store_wins_over_the_option(read):
     """As for the otel-bridge command: the variable is set by who reads, the option once for everybody."""
     text = "[otel_bridge]\nstore = sqlite:/a\n"
     assert read(text, OTEL_BRIDGE_STORE="sqlite:/b").store == "sqlite:/b"
+
+
+def test_a_name_to_hide_that_could_never_match_is_named(read):
+    """A name is compared by its words; one without any would hide nothing, which nobody may believe."""
+    found = read("[otel_bridge]\nredact_keys = customer_id, -, пароль\n")
+    assert found.redact_keys == ("customer_id",)
+    (line,) = lines(found)
+    assert line.startswith("[otel_bridge] redact_keys: ")
+    assert line.endswith("has no letter or digit of ASCII, so it is ignored")
 
 
 def value(settings: Settings, path: str) -> object:

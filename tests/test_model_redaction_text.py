@@ -33,6 +33,14 @@ PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA\n-----END RSA PRIVATE K
         ("token: b'abc' end", "token: REDACTED end"),
         ("personality=[{'path': '/x]', 'contents': 'a'}], n=2", "personality=REDACTED, n=2"),
         ("user_data=('a', ['b']) n=2", "user_data=REDACTED n=2"),
+        ("metadata={db_password='it's so',a='b'}", "metadata={db_password=REDACTED,a='b'}"),
+        (
+            "Headers([('X-Auth-Token', 'abc'), ('A', 'b')])",
+            "Headers([('X-Auth-Token', REDACTED), ('A', 'b')])",
+        ),
+        ("[[b'x-auth-token', b'abc'], 1]", "[[b'x-auth-token', REDACTED], 1]"),
+        ("(\\'password\\', \\'abc\\')", "(\\'password\\', REDACTED)"),
+        ("['flavor', 'user_data', 'tags']", None),
         ("Authorization: Basic bm92YTpwYXNz extra\r\nHost: h", "Authorization: REDACTED\r\nHost: h"),
         ("-H 'Cookie: a=b; c=d' -v", "-H 'Cookie: REDACTED' -v"),
         ("X-Auth-Token: abcdef\nX-Other: y", "X-Auth-Token: REDACTED\nX-Other: y"),
@@ -82,6 +90,7 @@ def test_no_named_secret_survives_in_a_printed_structure(
         assert MARKER not in redact_text(json.dumps(structure))
         assert MARKER not in redact_text(repr(json.dumps(structure)))
         assert MARKER not in redact_text(f"f({name}={secret!r}, b={after!r})")
+    assert MARKER not in redact_text(repr([before, (name, value), after]))
 
 
 @settings(max_examples=200, deadline=None)
@@ -124,6 +133,10 @@ HOSTILE = [
     "cookie:",
     "password=a,",
     "{SHA}",
+    "('password',",
+    "('password','",
+    "password',",
+    "password='a'a",
 ]
 
 

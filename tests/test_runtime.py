@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from oslo_config import cfg
 
 import otel_bridge
-from otel_bridge import gate, opts, runtime, web
+from otel_bridge import gate, opts, profiler, runtime, web
 from otel_bridge.wire import signing
 from otel_bridge.wire.signing import Key, TraceInfo
 
@@ -194,6 +194,50 @@ def test_a_collector_that_is_down_costs_spans_that_are_counted(caplog):
     assert any("127.0.0.1:9" in record.getMessage() for record in caplog.records)
 
 
+def attributes(receiver):
+    return [
+        {a.key: a.value.string_value or a.value.int_value for a in span.attributes}
+        for _path, request in receiver.requests
+        for group in request.resource_spans
+        for scope in group.scope_spans
+        for span in scope.spans
+    ]
+
+
+def test_what_shall_be_captured_and_hidden_holds_from_setup_to_shutdown(receiver):
+    early = otel_bridge.get_tracer_provider().get_tracer("mine")
+
+    @profiler.trace("driver", hide_result=False)
+    def work(customer_id, flavor):
+        with early.start_as_current_span("inner", attributes={"customer.id": "c4711"}):
+            return {"customerId": "c4711"}
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        work("c4711", "tiny")
+        return [b"ok"]
+
+    for wanted in (True, False):
+        receiver.requests.clear()
+        options = (
+            {"capture_args": True, "capture_thread": True, "redact_keys": ["customer_id"]} if wanted else {}
+        )
+        handle = otel_bridge.setup(conf_with(endpoint=receiver.url, **options))
+        serve_signed(app)
+        assert handle.tracer_provider.force_flush()
+        inner, driver, request = attributes(receiver)
+        for span in (inner, driver, request):
+            found = {key: span.get(key) for key in ("thread.id", "thread.name")}
+            here = {"thread.id": threading.get_native_id(), "thread.name": threading.current_thread().name}
+            assert found == (here if wanted else dict.fromkeys(here))
+        assert driver.get("osprofiler.function.args") == (
+            "(customer_id=REDACTED, flavor='tiny')" if wanted else None
+        )
+        assert driver.get("osprofiler.function.result") == ("{'customerId': REDACTED}" if wanted else None)
+        assert (inner["customer.id"] == "c4711") is not wanted
+        otel_bridge.shutdown()
+
+
 def test_after_shutdown_nothing_is_traced_and_setup_may_begin_anew(receiver):
     otel_bridge.setup(conf_with(endpoint=receiver.url))
     otel_bridge.shutdown()
@@ -314,3 +358,66 @@ def test_a_middleware_made_before_a_second_setup_follows_it(monkeypatch):
         assert runtime.stats().dropped == {"no_exporter": 1}
     finally:
         runtime.shutdown()
+
+
+@pytest.fixture
+def private_conf():
+    """A ConfigOpts of a service's own with OSProfiler's options on it, as placement has."""
+    theirs = pytest.importorskip("osprofiler.opts")
+    conf = cfg.ConfigOpts()
+    theirs.set_defaults(conf, enabled=True, hmac_keys="key", connection_string="otel:")
+    conf([], project="placement", default_config_files=[])
+    yield conf
+    for name in conf.profiler:  # osprofiler's group shares its defaults with every other ConfigOpts
+        conf.clear_default(name, group="profiler")
+
+
+def test_a_connection_string_is_enough_for_a_private_configuration(receiver, private_conf):
+    """The options are registered on the ConfigOpts that is given, and on no other."""
+    address = f"otel://{receiver.url.removeprefix('http://')}?store=sqlite:x"
+    handle = otel_bridge.setup(private_conf, project="placement", service="placement", connection=address)
+    serve_signed()
+    handle.tracer_provider.force_flush()
+    ((_name, resource),) = receiver.spans()
+    assert resource["service.name"].string_value == "placement"
+    assert (handle.settings.store, handle.settings.instrument) == ("sqlite:x", ())
+    assert "otel_bridge" in private_conf
+    assert "otel_bridge" not in cfg.CONF
+
+
+def test_without_a_configuration_the_keys_come_later(receiver, caplog):
+    """A service that tells osprofiler.web.enable() its keys gets a pipeline now, and no complaint."""
+    handle = otel_bridge.setup(None, connection=f"otel://{receiver.url.removeprefix('http://')}")
+    serve_signed()
+    assert otel_bridge.stats().made == 0
+    web.enable("key")
+    serve_signed()
+    handle.tracer_provider.force_flush()
+    assert len(receiver.spans()) == 1
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("with_conf", [True, False])
+def test_a_bad_connection_string_is_one_error_and_an_untraced_service(caplog, with_conf):
+    """It is named as it stands in the file, without what is secret in it."""
+    conf = conf_with() if with_conf else None
+    handle = otel_bridge.setup(conf, connection="otel://me:s3cr3t@collector:port")
+    (record,) = caplog.records
+    assert record.levelname == "ERROR"
+    assert record.getMessage().startswith("[profiler] connection_string: ")
+    assert "s3cr3t" not in caplog.text
+    assert not handle.settings.gate.enabled
+    serve_signed()
+    assert otel_bridge.stats().made == 0
+
+
+def test_a_client_has_a_handle_of_the_environment_and_the_gate_as_it_was(receiver, monkeypatch, caplog):
+    """It needs no key of its own, and its end does not wait for long."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url)
+    handle = runtime.for_client("openstackclient", 1.5)
+    assert handle.settings.resource["service.name"] == "openstackclient"
+    assert handle.settings.queue.exit_timeout == 1.5
+    assert gate.key_for("any key") is not None
+    assert runtime.for_client("other", 9) is handle
+    assert runtime.get_tracer_provider() is handle.tracer_provider
+    assert caplog.records == []

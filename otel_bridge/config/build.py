@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
@@ -11,11 +12,12 @@ from otel_bridge import resource
 from otel_bridge.config import connection as connections
 from otel_bridge.config.connection import Connection
 from otel_bridge.config.export import read_export
-from otel_bridge.config.files import read_text
 from otel_bridge.config.gate import read_gate
+from otel_bridge.config.reading import read_files
 from otel_bridge.config.sources import Sources, Text, show
 from otel_bridge.settings import (
     INSTRUMENTATIONS,
+    CaptureSettings,
     ConfigError,
     LimitSettings,
     QueueSettings,
@@ -24,6 +26,9 @@ from otel_bridge.settings import (
 
 if TYPE_CHECKING:
     from oslo_config.cfg import ConfigOpts
+
+#: What the name of a secret is recognised by (:mod:`otel_bridge.model.redaction.keys`).
+_WORD = re.compile(r"[A-Za-z0-9]")
 
 
 def from_environ(
@@ -81,29 +86,17 @@ def load_store(config_files: Sequence[str]) -> Text | None:
 
     from otel_bridge import opts
 
-    for path in config_files:
-        try:
-            read_text(path, 0)
-        except ValueError as error:
-            raise ConfigError("--config-file", f"{error}; name a configuration file") from None
     conf = cfg.ConfigOpts()
     conf.register_opts(opts.OPTS, group="otel_bridge")
     conf.register_opt(cfg.StrOpt("connection_string", default=""), group="profiler")
+    read_files(conf, config_files)
     origin = "[otel_bridge] store"
     try:
-        conf([], project="otel-bridge", default_config_files=list(config_files), default_config_dirs=[])
         store: str | None = conf.otel_bridge.store
         if not store:
             origin = connections.ORIGIN
             chosen = conf.profiler.connection_string
             store = connections.parse(chosen).store if connections.is_ours(chosen) else None
-    except cfg.ConfigFileParseError as error:
-        # oslo.config's own message quotes the line, which may hold a secret
-        cause = error.__context__
-        where = f"line {cause.lineno}: {cause.msg}" if isinstance(cause, cfg.ParseError) else "syntax error"
-        raise ConfigError(error.config_file, f"{where}; correct it") from None
-    except UnicodeError:
-        raise ConfigError(", ".join(config_files), "this is not UTF-8 text; correct it") from None
     except cfg.Error:  # its message may quote what follows a $, which may be a password's
         raise ConfigError(origin, "its value cannot be read (a $ has to be written $$)") from None
     except (ValueError, OSError) as error:
@@ -130,6 +123,8 @@ def _build(
             resource.build(project=project, service=service, host=host, attributes=_attributes(sources))
         ),
         gate=replace(gate, enabled=False) if broken else gate,
+        capture=CaptureSettings(args=sources.flag("capture_args"), thread=sources.flag("capture_thread")),
+        redact_keys=_redact_keys(sources),
         store=connected.store if store is None else store.value,
         instrument=_instrument(sources, INSTRUMENTATIONS if connection is None else ()),
         flush_on_sigterm=sources.flag("flush_on_sigterm", default=True),
@@ -141,10 +136,16 @@ def _connection(sources: Sources, text: str | None) -> Connection:
     if text is None:
         return Connection()
     try:
-        return connections.parse(text)
+        found = connections.parse(text)
     except ValueError as error:
         sources.report(connections.ORIGIN, f"{error}; set it to otel://HOST:PORT, for example", fatal=True)
         return Connection()
+    if found.target is not None and found.target.authorization is not None:
+        sources.report(
+            connections.ORIGIN,
+            "it has credentials, which OSProfiler writes into the log: put them into [otel_bridge] headers",
+        )
+    return found
 
 
 def _queue(sources: Sources) -> QueueSettings:
@@ -216,6 +217,17 @@ def _attributes(sources: Sources) -> dict[str, str]:
         except ValueError as error:
             sources.report(found.origin, f"{error}, so all of it is ignored")
     return attributes
+
+
+def _redact_keys(sources: Sources) -> tuple[str, ...]:
+    names = [name.strip() for name in sources.option("redact_keys") or () if name.strip()]
+    useless = [name for name in names if not _WORD.search(name)]
+    if useless:
+        sources.report(
+            "[otel_bridge] redact_keys",
+            f"{show(', '.join(useless))} has no letter or digit of ASCII, so it is ignored",
+        )
+    return tuple(name for name in names if name not in useless)
 
 
 def _instrument(sources: Sources, default: tuple[str, ...]) -> tuple[str, ...]:

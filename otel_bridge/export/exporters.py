@@ -1,4 +1,4 @@
-"""Stock OpenTelemetry exporters (gRPC, console, in-memory …) behind our pipeline."""
+"""The exporter that the settings ask for: our own, or a stock one (gRPC, console …) behind our pipeline."""
 
 from __future__ import annotations
 
@@ -9,11 +9,42 @@ from typing import TYPE_CHECKING
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from otel_bridge.export.outcome import Outcome
+from otel_bridge.export.outcome import Exporter, Outcome
 from otel_bridge.tracing.spans import Span
 
 if TYPE_CHECKING:
-    from otel_bridge.settings import ExportSettings
+    from otel_bridge.settings import ExportSettings, Settings
+
+
+def make_exporter(settings: Settings) -> Exporter:
+    """The exporter for ``[otel_bridge] protocol``.
+
+    Raises:
+        ImportError: it needs packages that are not installed.
+        OSError: a certificate file cannot be read.
+        ValueError: a setting is of no use to it.
+    """
+    export = settings.export
+    if export.protocol == "http/protobuf":
+        from otel_bridge.export.http import OtlpHttpExporter
+        from otel_bridge.model.redaction import is_secret_key
+        from otel_bridge.wire.otlp import Encoder
+
+        return OtlpHttpExporter(
+            export.endpoint,
+            headers=export.headers,
+            timeout=export.timeout,
+            compression=export.compression,
+            certificate=export.certificate,
+            client_certificate=export.client_certificate,
+            client_key=export.client_key,
+            encoder=Encoder(attribute_length=settings.limits.attribute_length, redact_key=is_secret_key),
+        )
+    if export.protocol == "grpc":
+        return grpc_exporter(export)
+    if export.protocol == "console":
+        return console_exporter()
+    return DiscardingExporter()
 
 
 class StockExporter:

@@ -14,7 +14,7 @@ from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode
 
 from otel_bridge.model.redaction import exception_message
 from otel_bridge.tracing import context as ctx
-from otel_bridge.tracing.failure import text_of, type_name
+from otel_bridge.tracing.failure import raised, text_of, type_name
 from otel_bridge.tracing.propagation import Remote
 from otel_bridge.tracing.provider import Tracer
 from otel_bridge.tracing.spans import Span
@@ -50,6 +50,7 @@ class ApiRecording:
         return self.span.get_span_context()
 
     def fail(self, exc: BaseException, *, message: str | None = "") -> None:
+        exc = raised(exc)
         self.fail_as(type_name(type(exc)), text_of(exc) if message == "" else message)
 
     def fail_as(self, error_type: str, message: str | None) -> None:

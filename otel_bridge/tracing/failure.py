@@ -26,6 +26,20 @@ def frames(exc: BaseException) -> tuple[Frame, ...]:
     return tuple(found[-MAX_FRAMES:])
 
 
+def raised(exc: BaseException) -> BaseException:
+    """The exception that counts: the one that ``exc`` only carries, or ``exc`` itself.
+
+    ``ExpectedException`` of oslo.messaging takes an endpoint's exception to the caller, in ``exc_info``.
+    """
+    try:
+        carried = getattr(exc, "exc_info", None)
+    except Exception:  # a property of somebody's exception
+        return exc
+    if type(carried) is tuple and len(carried) == 3 and isinstance(carried[1], BaseException):
+        return carried[1]
+    return exc
+
+
 class Failure:
     """An exception, without the exception: that would pin the frames of the whole stack."""
 

@@ -21,6 +21,7 @@ from otel_bridge.tracing.counter import Counter
 from otel_bridge.tracing.decorator import traced
 from otel_bridge.tracing.propagation import Remote
 from otel_bridge.tracing.spans import SAMPLED, Point, Span, Trace
+from otel_bridge.tracing.threads import note_thread
 from otel_bridge.tracing.values import Limits, clean_attributes
 from otel_bridge.wire.signing import TraceInfo
 
@@ -102,6 +103,7 @@ class Tracer(api.Tracer):
         self.scope = scope
         self.limits = provider.limits
         self.sink = provider.pipeline.put
+        self.capture_thread = provider.capture_thread
 
     @property
     def resource(self) -> Resource:
@@ -158,6 +160,8 @@ class Tracer(api.Tracer):
             more = span._extras()
             more.record_exception = record_exception
             more.set_status_on_exception = set_status_on_exception
+        if self.capture_thread:
+            note_thread(span)
         span._start_time = start_time or time_ns()
         return span
 
@@ -249,6 +253,8 @@ class Tracer(api.Tracer):
         span._end_time = None
         span._more = None
         span._token = None
+        if self.capture_thread:
+            note_thread(span)
         span._start_time = time_ns()
         return span
 
@@ -277,6 +283,8 @@ class Tracer(api.Tracer):
         span._end_time = None
         span._more = None
         span._token = False
+        if self.capture_thread:
+            note_thread(span)
         span._start_time = time_ns()
         return span
 
@@ -310,6 +318,8 @@ class Tracer(api.Tracer):
         span._end_time = None
         span._more = None
         span._token = token
+        if self.capture_thread:
+            note_thread(span)
         span._start_time = time_ns()
         return span
 
@@ -351,6 +361,8 @@ class Tracer(api.Tracer):
         span._end_time = None
         span._more = None
         span._token = False
+        if self.capture_thread:
+            note_thread(span)
         span._start_time = time_ns()
         return span
 
@@ -386,6 +398,7 @@ class TracerProvider(api.TracerProvider):
         limits: Limits | None = None,
         spans_per_trace: int = 1 << 62,
         record_unsigned: bool = False,
+        capture_thread: bool = False,
     ) -> None:
         """
         Args:
@@ -397,11 +410,13 @@ class TracerProvider(api.TracerProvider):
                 counted, and told by :data:`~otel_bridge.tracing.spans.REFUSED_SPANS` on the local root.
             record_unsigned: record roots that no signed request stands behind. For tools that trace
                 themselves, and for tests; a service leaves it off.
+            capture_thread: spans say on which thread they started (:mod:`otel_bridge.tracing.threads`).
         """
         self.pipeline = pipeline
         self.limits = limits or Limits()
         self.spans_per_trace = spans_per_trace
         self.record_unsigned = record_unsigned
+        self.capture_thread = capture_thread
         self.pid = getpid()
         #: Spans refused by ``spans_per_trace``, over all traces.
         self.refused = Counter()
@@ -419,6 +434,7 @@ class TracerProvider(api.TracerProvider):
         limits: Limits,
         spans_per_trace: int,
         notices: list[str],
+        capture_thread: bool = False,
     ) -> None:
         """Go on with other settings; tracers that were handed out already follow.
 
@@ -428,8 +444,9 @@ class TracerProvider(api.TracerProvider):
         self.pipeline, self.limits, self.spans_per_trace = pipeline, limits, spans_per_trace
         self._make_resource, self._resource, self.notices = _maker(resource), None, notices
         self.refused = Counter()
+        self.capture_thread = capture_thread
         for tracer in list(self._tracers.values()):
-            tracer.limits, tracer.sink = limits, pipeline.put
+            tracer.limits, tracer.sink, tracer.capture_thread = limits, pipeline.put, capture_thread
         before.shutdown()
 
     @property

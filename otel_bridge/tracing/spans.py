@@ -25,7 +25,7 @@ from opentelemetry.util.types import Attributes
 from otel_bridge.model.redaction import is_secret_key
 from otel_bridge.tracing import context as ctx
 from otel_bridge.tracing.counter import Counter
-from otel_bridge.tracing.failure import Failure, Frame, frames, text_of, type_name
+from otel_bridge.tracing.failure import Failure, Frame, frames, raised, text_of, type_name
 from otel_bridge.tracing.values import Limits, clean_attributes, clean_value
 
 if TYPE_CHECKING:
@@ -444,6 +444,7 @@ class Span(api.Span, ReadableSpan):
 
     def _left_by(self, exc: BaseException) -> None:
         """Record the exception that left the block, as far as that is wanted."""
+        exc = raised(exc)
         more = self._more
         if more is None or (more.record_exception and more.set_status_on_exception):
             self.fail(exc)
@@ -471,6 +472,7 @@ class Span(api.Span, ReadableSpan):
         """
         if self._end_time is not None:
             return
+        exc = raised(exc)
         text = text_of(exc, self._tracer.limits.attribute_length) if message == "" else message
         self.fail_as(type_name(type(exc)), text, frames(exc))
 

@@ -4,7 +4,8 @@ Every function here is total: any ``str`` gives a ``str``, in time linear in its
 certain whether something is a secret, it is treated as one.
 
 Attribute filters are plain callables ``(key, value) -> value`` that a pipeline calls one after the other;
-:data:`DROP` as value removes the attribute. An operator's own rules are more filters.
+:data:`DROP` as value removes the attribute. An operator's own rules are more filters, or further names that
+stand for secrets (:func:`hide_further`).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from otel_bridge.model.redaction.filters import (
     truncate,
     truncate_values,
 )
-from otel_bridge.model.redaction.keys import is_secret_key
+from otel_bridge.model.redaction.keys import hide_further, is_secret_key, remembered
 from otel_bridge.model.redaction.text import MASK, redact_text
 from otel_bridge.model.redaction.urls import redact_path, redact_query, redact_url
 from otel_bridge.model.sql import mask_sql
@@ -37,6 +38,7 @@ __all__ = [
     "error_code",
     "exception_message",
     "filtered",
+    "hide_further",
     "is_secret_key",
     "mask_keys",
     "mask_secrets",
@@ -46,6 +48,7 @@ __all__ = [
     "redact_text",
     "redact_url",
     "redact_values",
+    "remembered",
     "truncate",
     "truncate_values",
 ]

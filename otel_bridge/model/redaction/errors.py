@@ -8,10 +8,10 @@ reader needs: the error's code and its sense.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Final
 
 from otel_bridge.model.redaction.filters import truncate
+from otel_bridge.model.redaction.keys import remembered
 from otel_bridge.model.redaction.text import redact_text
 
 #: Messages are cut to that many characters.
@@ -110,7 +110,7 @@ def _fit_message(type_name: str, message: str) -> str:
 
 
 #: The same few errors come back; to mask one takes several microseconds.
-_remembered_message = lru_cache(maxsize=512)(_fit_message)
+_remembered_message = remembered(512)(_fit_message)
 
 
 def error_code(message: str) -> str | None:

@@ -1,7 +1,8 @@
 """Secrets in free text: log lines, exception messages, printed arguments, header dumps.
 
-Two ways to find them: by the name before them (``password=…``, ``'adminPass': '…'``, ``X-Auth-Token: …``),
-and by their own looks (password hashes, Fernet and JSON web tokens, private keys, URL user info).
+Two ways to find them: by the name before them (``password=…``, ``'adminPass': '…'``, ``X-Auth-Token: …``,
+``('X-Auth-Token', '…')``), and by their own looks (password hashes, Fernet and JSON web tokens, private keys,
+URL user info).
 
 No expression below backtracks over what it has taken (possessive quantifiers), and each run of characters
 is entered at its beginning only, so that the time is linear whatever the text.
@@ -22,13 +23,18 @@ _NAMED = re.compile(
     (?<![\w.\-])
     (?:
         (?P<key>[\w.\-]++) \\{0,8}+ ['"]? \]? [ \t]{0,8}+ (?: => | :=? | == ?) [ \t]{0,8}+
+      | (?P<first>[\w.\-]++) \\{0,8}+ ['"] , [ \t]{0,8}+
       | (?P<option>--[\w\-]++) [ \t]{1,8}+ (?![\-\s])
     )
     """,
     re.VERBOSE,
 )
 _QUOTE = re.compile(r"""[bBuU]?(\\{0,8}+['"])""")
-_CLOSING = {"'": re.compile(r"(?<!\\)(\\*+)'"), '"': re.compile(r'(?<!\\)(\\*+)"')}
+#: Before a letter it is a quote within a value that was not escaped: ``'it's'``.
+_CLOSING = {"'": re.compile(r"(?<!\\)(\\*+)'(?!\w)"), '"': re.compile(r'(?<!\\)(\\*+)"(?!\w)')}
+#: What stands before the first of two: a bracket, then a quote, then perhaps a namespace and a colon.
+_BEFORE_PAIR: Final = 76
+_PAIR = re.compile(r"""[(\[][bBuU]?\\{0,8}+['"](?:[\w.\-]{1,64}+:)?\Z""")
 #: Up to what ends a value that is not quoted. A comma, semicolon or ampersand ends it only if another
 #: ``name=`` or a blank follows: passwords contain them.
 _BARE = re.compile(
@@ -92,8 +98,10 @@ def _redact_named(text: str) -> str:
     # read more than once is bounded; a text made to exceed that is hidden from there on.
     budget = 8 * len(text) + 1024
     for match in _NAMED.finditer(text):
-        key = match["key"] or match["option"]
+        key = match["key"] or match["first"] or match["option"]
         if not is_secret_key(key):
+            continue
+        if match["first"] and not _PAIR.search(text, max(0, match.start() - _BEFORE_PAIR), match.start()):
             continue
         start = match.end()
         end = _value_end(text, start, header=key.lower().endswith(_HEADERS))

@@ -102,6 +102,8 @@ def _shown(key: str, value: Scalar) -> Scalar:
 
 def detail(text: str) -> str:
     """Free text of an argument, a result or additional info, as it may be shown."""
+    if len(text) >= CAPTURE_LIMIT:  # its last word was cut: half a secret is not recognised
+        text = text[: text.rfind(" ") + 1] or text
     return truncate(redact_text(text), DETAIL_LIMIT)
 
 

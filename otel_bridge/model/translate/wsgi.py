@@ -182,6 +182,7 @@ def method_attributes(method: Any) -> tuple[str, dict[str, Any]]:
 @lru_cache(maxsize=1024)
 def split_host(host: str, port: int | None, scheme: str) -> tuple[str, int | None]:
     """``server.address`` and ``server.port`` of a Host header: ``[::1]:8774``, ``controller``, ``::1``."""
+    host = host.rpartition("@")[2]  # it may be the authority of a URL, with a password in it
     if host.startswith("["):
         address, _, rest = host[1:].partition("]")
         given = rest[1:] if rest.startswith(":") else ""
