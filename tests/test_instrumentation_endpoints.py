@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import warnings
 import weakref
@@ -88,6 +89,30 @@ def test_as_the_dispatcher(namespace: str | None, version: str | None, method: s
         found = names.find(dispatcher, namespace, version, method)
         assert (found and found.qualname) == called
         assert found is None or found.module == __name__
+
+
+class _Tracking:
+    """Stands between an endpoint and the dispatcher, as Nova's services have it."""
+
+    def __init__(self, endpoint: Any) -> None:
+        self.target, self._endpoint = endpoint.target, endpoint
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._endpoint, name)
+
+        @functools.wraps(method)
+        def tracked(*args: Any, **kwargs: Any) -> Any:
+            return method(*args, **kwargs)
+
+        return tracked
+
+
+def test_endpoint_behind_another_object() -> None:
+    """The class is that of the method, not of what passes calls on to it."""
+    dispatcher = oslo_messaging.RPCDispatcher([_Tracking(Old())], None)
+    found = Endpoints().find(dispatcher, None, "1.0", "boot")
+    assert found is not None
+    assert found.qualname == "Old"
 
 
 def test_two_dispatchers() -> None:

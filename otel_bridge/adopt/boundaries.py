@@ -16,6 +16,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from opentelemetry import trace as api
 from opentelemetry.context.context import Context
 
 from otel_bridge.adopt.activate import after_import
@@ -47,7 +48,7 @@ def _rpc(module: ModuleType, replacements: Replacements) -> None:
     @functools.wraps(process)
     def _process_incoming(server: Any, incoming: Any) -> Any:
         before = _get()
-        begin = _untraced(before)
+        begin = _for_message(before)
         served = served_message(server, incoming)
         if served is not None:
             begin = Context(begin)
@@ -75,7 +76,7 @@ def _unit(process: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(process)
     def _process_incoming(server: Any, incoming: Any) -> Any:
         before = _get()
-        begin = _untraced(before)
+        begin = _for_message(before)
         if begin is not before:
             _set(begin)
         try:
@@ -95,12 +96,15 @@ def _work_items(cls: type, replacements: Replacements) -> None:
         make(self, *args, **kwargs)
         context = _get()
         if _TRACE_INFO in context:
-            self.__dict__[_CARRIED] = _handed_on(context)
+            try:
+                setattr(self, _CARRIED, _handed_on(context))
+            except AttributeError:  # an item with slots: it begins without a trace
+                return
 
     @functools.wraps(work)
     def run(self: Any, *args: Any, **kwargs: Any) -> Any:
         before = _get()
-        begin = self.__dict__.get(_CARRIED) or _untraced(before)
+        begin = getattr(self, _CARRIED, None) or _untraced(before)
         if begin is not before:
             _set(begin)
         try:
@@ -120,6 +124,14 @@ def _handed_on(context: Context) -> Context:
     dict.pop(changed, points.OPEN_KEY, None)
     dict.pop(changed, ctx.SERVED_KEY, None)
     return changed
+
+
+def _for_message(context: Context) -> Context:
+    """``context`` without what another unit of work has left in it."""
+    span = context.get(ctx.SPAN_KEY)
+    if isinstance(span, api.Span) and span.is_recording() and points.OPEN_KEY not in context:
+        return context  # an instrumentation of oslo.messaging has just begun the span of this message
+    return _untraced(context)
 
 
 def _untraced(context: Context) -> Context:

@@ -16,7 +16,7 @@ from typing import Any
 from osprofiler.drivers import base
 
 
-class OtelDriver(base.Driver):  # type: ignore[misc]
+class OtelDriver(base.Driver):  # type: ignore[misc, unused-ignore]
     """``otel://`` — OTLP over HTTP; a bare ``otel:`` takes all from ``[otel_bridge]`` and ``OTEL_*``."""
 
     scheme = "otel"

@@ -15,14 +15,14 @@ from otel_bridge.runtime import Handle
 
 
 def install(handle: Handle, replacements: Replacements) -> None:
-    """Have ``os._exit`` flush first, within ``[otel_bridge] exit_timeout``; at once where there is nothing."""
+    """Have ``os._exit`` flush first, within ``[otel_bridge] exit_timeout``; at once if there is nothing."""
     leave = os._exit
 
     @functools.wraps(leave)
     def _exit(status: int) -> NoReturn:
         try:
             handle.flush_and_stop()
-        except Exception:  # the process ends, whatever we do
+        except Exception:  # noqa: S110  # the process ends, whatever we do
             pass
         finally:
             leave(status)

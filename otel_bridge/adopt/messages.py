@@ -1,8 +1,8 @@
 """What the process knows of an RPC message that it serves, before the service deserializes it.
 
 The service's serializer takes OSProfiler's ``trace_info`` out of the message and calls ``profiler.init``; the
-endpoint's method is an ``rpc`` point then, which says no more than the function's name, and not even that where
-a decorator has hidden it. The message says the rest.
+endpoint's method is an ``rpc`` point then, which says no more than the function's name, and not even that
+where a decorator has hidden it. The message says the rest.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from otel_bridge import profiler, runtime
 from otel_bridge.adopt import boundaries, exits, queries, requests, web, wrappers
 from otel_bridge.adopt.replacing import Replacements
 from otel_bridge.log import LOG
+from otel_bridge.settings import GateSettings
 
 #: What of ``osprofiler.profiler`` is replaced. Its ``trace_cls`` and ``TracedMeta`` call ``trace``, which is.
 _CORE = ("init", "get", "clean", "start", "stop", "trace", "Trace", "_Profiler")
@@ -45,10 +46,11 @@ def adopt_service(
     """
     handle = runtime.setup(conf, project=project, service=service, host=host, connection=connection)
     if adopt(handle):
+        traces = handle.settings.gate.enabled and not handle.unusable
         LOG.info(
             "osprofiler works on otel_bridge: spans of %s go to %s",
             handle.settings.resource.get("service.name"),
-            handle.settings.export.target if handle.settings.gate.enabled else "nowhere",
+            handle.settings.export.target if traces else "nowhere",
         )
     return handle
 
@@ -80,29 +82,42 @@ def release() -> None:
 
 
 def _adopt(handle: runtime.Handle | None) -> Replacements:
+    replacements = Replacements()
+    try:
+        _replace(handle, replacements)
+    except BaseException:  # half adopted would be worse than either
+        replacements.undo()
+        raise
+    return replacements
+
+
+def _replace(handle: runtime.Handle | None, replacements: Replacements) -> None:
     import osprofiler.profiler
     import osprofiler.requests
     import osprofiler.sqlalchemy
     import osprofiler.web
 
-    replacements = Replacements()
     upstream = osprofiler.profiler
-    healed = wrappers.heal(upstream, replacements)
-    if healed < 0:
+    trace = upstream.trace
+    for name in _CORE:
+        replacements.replace(upstream, name, getattr(profiler, name))
+    # Now that no other thread can decorate in upstream's way.
+    healed = wrappers.heal(upstream, trace, replacements)
+    if healed < 0 and handle is not None:
         LOG.warning(
             "this osprofiler decorates functions in a way that otel_bridge does not know: those decorated so"
             " far cost more, and their arguments may be another call's"
         )
     else:
         LOG.debug("%d functions that osprofiler decorated work on otel_bridge", healed)
-    for name in _CORE:
-        replacements.replace(upstream, name, getattr(profiler, name))
-    settings = None if handle is None else handle.settings.gate
-    web.adopt(osprofiler.web, settings, replacements)
-    if handle is not None:
-        provider = handle.tracer_provider
-        queries.adopt(osprofiler.sqlalchemy, provider, replacements)
-        requests.adopt(osprofiler.requests, provider, replacements)
-        boundaries.install(replacements)
-        exits.install(handle, replacements)
-    return replacements
+    if handle is None:
+        web.adopt(osprofiler.web, None, None, replacements)
+        return
+    provider = handle.tracer_provider
+    # Without an exporter the gate was not opened; upstream's enable(), called later, is not to open it.
+    settings = GateSettings() if handle.unusable else handle.settings.gate
+    web.adopt(osprofiler.web, settings, provider, replacements)
+    queries.adopt(osprofiler.sqlalchemy, provider, replacements)
+    requests.adopt(osprofiler.requests, provider, replacements)
+    boundaries.install(replacements)
+    exits.install(handle, replacements)

@@ -1,21 +1,21 @@
 """``osprofiler.sqlalchemy`` on our instrumentation of SQLAlchemy.
 
-Upstream listens to cursor events, which cost every statement of the process microseconds, traced or not, and
-hands the parameters over. Ours replaces three methods of the engine's dialect.
+Upstream listens to cursor events, which hand the parameters over and tell nothing of a batch's failure. Ours
+replaces three methods of the engine's dialect.
 """
 
 from __future__ import annotations
 
 import gc
 import sys
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from opentelemetry import trace as api
 
 from otel_bridge.adopt.replacing import Replacements
 from otel_bridge.adopt.wrappers import functions_of, inner_code
-from otel_bridge.log import LOG, warn
+from otel_bridge.log import warn
 from otel_bridge.tracing.failure import type_name
 
 
@@ -34,7 +34,7 @@ def adopt(upstream: ModuleType, tracer_provider: api.TracerProvider, replacement
             _trace(engine, name, tracer_provider)
 
     replacements.replace(upstream, "add_tracing", add_tracing)
-    for engine, name in _take_listeners(upstream):
+    for engine, name in _take_over(upstream, replacements):
         _trace(engine, name, tracer_provider)
 
 
@@ -48,32 +48,66 @@ def _trace(engine: Any, name: str, tracer_provider: api.TracerProvider) -> None:
         warn(f"the statements of an SQLAlchemy engine are not traced: {type_name(type(error))}")
 
 
-def _take_listeners(upstream: ModuleType) -> list[tuple[Any, str]]:
-    """Remove upstream's listeners from the engines that have them; these engines, and the points' names."""
+def _take_over(upstream: ModuleType, replacements: Replacements) -> list[tuple[Any, str]]:
+    """Silence upstream's listeners; the engines that have them, and the names of their points.
+
+    The listeners stay where they are: to remove one while another thread executes a statement would make that
+    statement fail (SQLAlchemy's ``event.remove``). They are given a code that does nothing.
+    """
     if "sqlalchemy.engine.base" not in sys.modules:
         return []
+    before = inner_code(upstream._before_cursor_execute, "handler")
+    after = inner_code(upstream._after_cursor_execute, "handler")
+    silent_before, silent_after = inner_code(_before, "handler"), inner_code(_after, "handler")
+    if before is None or after is None or silent_before is None or silent_after is None:
+        return []
+    if (before.co_freevars, after.co_freevars) != (silent_before.co_freevars, silent_after.co_freevars):
+        return []  # another osprofiler than we know: its points come by start() and stop(), which are ours
+    names = {function: _name(function) for function in functions_of(before)}
+    found = _engines(names)
+    for function in names:
+        replacements.replace(function, "__code__", silent_before)
+    for function in functions_of(after):
+        replacements.replace(function, "__code__", silent_after)
+    replacements.replace(upstream.handle_error, "__code__", _handle_error.__code__)
+    return found
+
+
+def _engines(names: dict[FunctionType, str]) -> list[tuple[Any, str]]:
+    """The engines that one of these functions listens to, each with the name that goes with it."""
     from sqlalchemy import event
     from sqlalchemy.engine.base import Engine
 
-    before = inner_code(upstream._before_cursor_execute, "handler")
-    after = inner_code(upstream._after_cursor_execute, "handler")
-    if before is None or after is None or before.co_freevars != ("name",):
-        return []
-    listeners = [("before_cursor_execute", function) for function in functions_of(before)]
-    listeners += [("after_cursor_execute", function) for function in functions_of(after)]
-    if not listeners:
-        return []
-    listeners.append(("handle_error", upstream.handle_error))
-    taken = []
-    for engine in [found for found in gc.get_referrers(Engine) if type(found) is Engine]:
-        for identifier, function in listeners:
-            try:
-                if not event.contains(engine, identifier, function):
-                    continue
-                event.remove(engine, identifier, function)
-            except Exception:  # it goes on as before: its points come by start() and stop(), which are ours
-                LOG.debug("a listener of osprofiler stays on %r", engine, exc_info=True)
-                break
-            if identifier == "before_cursor_execute":
-                taken.append((engine, function.__closure__[0].cell_contents))
-    return taken
+    return [
+        (engine, name)
+        for engine in gc.get_referrers(Engine)
+        if type(engine) is Engine
+        for function, name in names.items()
+        if event.contains(engine, "before_cursor_execute", function)
+    ]
+
+
+def _name(function: FunctionType) -> str:
+    name: str = function.__closure__[0].cell_contents if function.__closure__ else ""
+    return name
+
+
+# Never called: what they define has the code for upstream's listeners, with the free variables of those.
+
+
+def _before(name: Any) -> Any:
+    def handler(*event: Any) -> None:
+        nonlocal name
+
+    return handler
+
+
+def _after(hide_result: Any) -> Any:
+    def handler(*event: Any) -> None:
+        nonlocal hide_result
+
+    return handler
+
+
+def _handle_error(exception_context: Any) -> None:
+    """Nothing: the statement's span knows how it ended, and ``stop()`` would end somebody else's point."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 _ABSENT: Any = object()
@@ -10,28 +11,44 @@ _ABSENT: Any = object()
 class Replacements:
     """What was replaced, in order; :meth:`undo` leaves everything as it was found."""
 
-    __slots__ = ("_done",)
+    __slots__ = ("_done", "_over")
 
     def __init__(self) -> None:
-        self._done: list[tuple[Any, str, Any, Any]] = []
+        self._done: list[Callable[[], object]] = []
+        self._over = False
 
     def replace(self, owner: Any, name: str, value: Any) -> None:
-        """Set ``owner.name``; ``owner`` is a module, a class or a function (``__code__``)."""
-        if isinstance(owner, type):  # of a class its own attribute, and not as a bound one
-            found = owner.__dict__.get(name, _ABSENT)
-        else:
-            found = getattr(owner, name, _ABSENT)
-        setattr(owner, name, value)
-        self._done.append((owner, name, found, value))
+        """Set ``owner.name``; ``owner`` is a module, a class or a function (``__code__``).
 
-    def undo(self) -> None:
-        """Put back what was found, the last one first; not where somebody else has replaced ours since."""
-        while self._done:
-            owner, name, found, value = self._done.pop()
-            now = owner.__dict__.get(name) if isinstance(owner, type) else getattr(owner, name, None)
-            if now is not value:
-                continue
+        Does nothing after :meth:`undo`: what waits for a module's import may come by when all is over.
+        """
+        if self._over:
+            return
+        found = _attribute(owner, name)
+        setattr(owner, name, value)
+
+        def put_back() -> None:
+            if _attribute(owner, name) is not value:  # somebody else has replaced ours since
+                return
             if found is _ABSENT:
                 delattr(owner, name)
             else:
                 setattr(owner, name, found)
+
+        self._done.append(put_back)
+
+    def at_undo(self, call: Callable[[], object]) -> None:
+        """Have :meth:`undo` call this as well, in its turn."""
+        self._done.append(call)
+
+    def undo(self) -> None:
+        """Put back what was found, the last one first; not where somebody else has replaced ours since."""
+        self._over = True
+        while self._done:
+            self._done.pop()()
+
+
+def _attribute(owner: Any, name: str) -> Any:
+    if isinstance(owner, type):  # of a class its own attribute, and not as a bound one
+        return owner.__dict__.get(name, _ABSENT)
+    return getattr(owner, name, _ABSENT)

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from opentelemetry import trace as api
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
 from opentelemetry.trace import SpanKind
 
 from otel_bridge.adopt.replacing import Replacements
@@ -42,7 +43,7 @@ def adopt(upstream: ModuleType, tracer_provider: api.TracerProvider, replacement
     @functools.wraps(original)
     def send(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
         context = _get()
-        if not context:
+        if not context or context.get(_SUPPRESS_INSTRUMENTATION_KEY):
             return original(self, request, *args, **kwargs)
         point: ClientRequest = _new(ClientRequest)
         point.method = captured(request.method)
@@ -60,18 +61,26 @@ def adopt(upstream: ModuleType, tracer_provider: api.TracerProvider, replacement
             span.fail(exc)
             span.end()
             raise
-        point.status = response.status_code
+        point.status = getattr(response, "status_code", None)  # what an adapter gives is its own affair
         span.end()
         return response
 
-    theirs = upstream.send
+    theirs, adapter = upstream.send, upstream.HTTPAdapter
     replacements.replace(upstream, "send", send)
-    if upstream.HTTPAdapter.send is theirs:
-        replacements.replace(upstream.HTTPAdapter, "send", send)
+    if adapter.send is theirs:
+        adapter.send = send
+
+    def release() -> None:  # enabled before or after the adoption
+        if adapter.send is send:
+            adapter.send = theirs
+
+    replacements.at_undo(release)
 
 
 def _sign(request: Any, context: Any, span: Any) -> None:
     """Make the request part of the trace, below ``span``; below what is current where that is None."""
+    if request.headers is None:  # of a request that somebody has not prepared as usual
+        return
     found = outgoing(context)
     if found is None:
         return

@@ -6,32 +6,42 @@ an entry point or by the service itself, and subclasses are covered, too.
 
 from __future__ import annotations
 
+import functools
 from types import ModuleType
 from typing import Any, Final
+
+from opentelemetry import trace as api
+from webob.exc import HTTPException  # type: ignore[import-untyped, unused-ignore]
 
 from otel_bridge import gate
 from otel_bridge.adopt.replacing import Replacements
 from otel_bridge.settings import GateSettings
 from otel_bridge.web import WsgiMiddleware, get_trace_id_headers
-from otel_bridge.wire.signing import KeyRing
+from otel_bridge.wire.signing import DEFAULT_KEY, KeyRing
 
 _INFO: Final = "HTTP_X_TRACE_INFO"
-#: Attribute of a middleware of osprofiler's: ours, which does its work.
+#: Attribute of a middleware of osprofiler's: ours, which does its work, and the provider that it works with.
 _OURS: Final = "_otel_bridge_middleware"
 
 
-def adopt(upstream: ModuleType, settings: GateSettings | None, replacements: Replacements) -> None:
+def adopt(
+    upstream: ModuleType,
+    settings: GateSettings | None,
+    tracer_provider: api.TracerProvider | None,
+    replacements: Replacements,
+) -> None:
     """Replace what serves requests, what signs them, and the switch.
 
     Args:
         upstream: ``osprofiler.web``.
         settings: what the service was configured to; None in a process that serves nothing.
+        tracer_provider: makes the spans.
         replacements: takes back what is changed here.
     """
     replacements.replace(upstream, "get_trace_id_headers", get_trace_id_headers)
     if settings is None:
         return
-    replacements.replace(upstream.WsgiMiddleware, "__call__", _served)
+    replacements.replace(upstream.WsgiMiddleware, "__call__", _call(tracer_provider))
     replacements.replace(upstream, "enable", _enable(settings))
     replacements.replace(upstream, "disable", gate.disable)
 
@@ -41,34 +51,45 @@ def _enable(settings: GateSettings) -> Any:
         """``osprofiler.web.enable``. Settings with which nothing can be traced stay in force."""
         if not settings.enabled:
             return
-        keys = KeyRing.parse(hmac_keys)
-        known = [settings.keys.find(key.reveal()) for key in keys.keys]
-        # The same keys as configured, as nearly always: then those, which know the algorithm to sign with.
-        gate.enable(KeyRing(key for key in known if key is not None) if all(known) and known else keys)
+        given = KeyRing.parse(hmac_keys)
+        texts = [key.reveal() for key in given.keys]
+        known = [key for key in map(settings.keys.find, texts) if key is not None]
+        if len(known) == len(texts) > 0:  # as nearly always: ours know the algorithm to sign with
+            gate.enable(KeyRing(known))
+        elif settings.keys and texts == [DEFAULT_KEY]:
+            # The option's default, which everybody knows, does not stand in for keys from the environment.
+            gate.enable(settings.keys)
+        else:
+            gate.enable(given)
 
     return enable
 
 
-def _served(self: Any, environ: Any, start_response: Any = None) -> Any:
+def _call(tracer_provider: api.TracerProvider | None) -> Any:
     """``WsgiMiddleware.__call__``: of the untraced request nothing is touched."""
-    if start_response is None:  # WebOb's way of calling an application, with a request
-        return environ.get_response(self)
-    if _INFO not in environ:
-        return self.application(environ, start_response)
-    ours = self.__dict__.get(_OURS)
-    if ours is None:
-        ours = self.__dict__[_OURS] = _middleware(self)
-    return ours(environ, start_response)
+
+    def __call__(self: Any, environ: Any, start_response: Any = None) -> Any:
+        if start_response is None:  # WebOb's way of calling an application, with a request
+            return environ.get_response(functools.partial(__call__, self))
+        if _INFO not in environ:
+            try:
+                return self.application(environ, start_response)
+            except HTTPException as response:  # upstream's WebOb takes it for the answer that it is
+                return response(environ, start_response)
+        found = self.__dict__.get(_OURS)
+        if found is None or found[1] is not tracer_provider:
+            found = self.__dict__[_OURS] = _middleware(self, tracer_provider), tracer_provider
+        return found[0](environ, start_response)
+
+    return __call__
 
 
-def _middleware(theirs: Any) -> WsgiMiddleware:
-    from webob.exc import HTTPException
-
+def _middleware(theirs: Any, tracer_provider: api.TracerProvider | None) -> WsgiMiddleware:
     def application(environ: Any, start_response: Any) -> Any:
         try:
             return theirs.application(environ, start_response)
-        except HTTPException as response:  # WebOb takes it for the answer that it is
+        except HTTPException as response:  # as in __call__()
             return response(environ, start_response)
 
     keys = ",".join(theirs.hmac_keys or ())
-    return WsgiMiddleware(application, hmac_keys=keys, enabled=bool(theirs.enabled))
+    return WsgiMiddleware(application, keys, bool(theirs.enabled), tracer_provider)

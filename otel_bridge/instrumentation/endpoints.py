@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -66,6 +67,16 @@ def _serving(dispatcher: Any, namespace: str | None, version: str, method: str) 
             and hasattr(endpoint, method)
             and dispatcher.access_policy.is_allowed(endpoint, method)
         ):
-            cls = type(endpoint)
+            cls = _class_of(getattr(endpoint, method), endpoint)
             return Endpoint(cls.__module__, cls.__qualname__)
     return None
+
+
+def _class_of(function: Any, endpoint: Any) -> type:
+    """The class whose method it is: a service may have something stand before its endpoint, as Nova does.
+
+    ``functools.wraps`` leaves a way back, which is followed up to the bound method.
+    """
+    method = inspect.unwrap(function, stop=lambda found: hasattr(found, "__self__"))
+    owner = getattr(method, "__self__", endpoint)
+    return owner if isinstance(owner, type) else type(owner)

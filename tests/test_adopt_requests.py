@@ -1,0 +1,237 @@
+"""adopt/requests.py: outgoing requests are spans, signed with the span as parent."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+import requests
+from adopting import BASE, KEY, PARENT, adopted, unit
+from loopback import answer, path_of, serving
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+from opentelemetry.trace import SpanKind, StatusCode
+from osprofiler import _utils, profiler
+from osprofiler import requests as upstream
+from requests.adapters import HTTPAdapter
+
+from otel_bridge.tracing.provider import TracerProvider
+from otel_bridge.wire import ids
+
+PLAIN = HTTPAdapter.send
+
+
+@pytest.fixture(autouse=True)
+def _as_before():
+    assert HTTPAdapter.send is PLAIN
+    yield
+    HTTPAdapter.send = PLAIN
+
+
+@pytest.fixture(params=["enabled before", "enabled after"])
+def enabled(request, provider):
+    """Adopted, with ``trace_requests`` switched on before or after."""
+    if request.param == "enabled before":
+        upstream.enable()
+    with adopted(provider):
+        if request.param == "enabled after":
+            upstream.enable()
+        yield
+
+
+@pytest.fixture
+def server():
+    def script(head):
+        path = path_of(head)
+        if path == "/moved":
+            yield answer(b"", status=302, Location="/there")
+        else:
+            yield answer(b"{}", status=int(path[1:]) if path[1:].isdigit() else 200)
+
+    with serving(script) as running:
+        yield running
+
+
+@pytest.fixture
+def session():
+    with requests.Session() as session:
+        session.trust_env = False
+        yield session
+
+
+def headers_of(head):
+    lines = head.split("\r\n")[1:]
+    return {name.lower(): value for name, _, value in (line.partition(": ") for line in lines if line)}
+
+
+def ours(headers):
+    return {"x-trace-info", "x-trace-hmac", "traceparent"} & set(headers)
+
+
+def test_a_request_is_a_client_span_below_the_current_one(enabled, server, session, sink):
+    with unit(), profiler.Trace("above"):
+        assert session.get(f"http://{server.netloc}/v3/x?limit=1").status_code == 200
+    request, above = sink.spans
+    assert request.kind is SpanKind.CLIENT
+    assert request.parent.span_id == above.context.span_id
+    attributes = dict(request.attributes)
+    assert attributes["http.request.method"] == "GET"
+    assert attributes["http.response.status_code"] == 200
+    assert attributes["url.full"] == f"http://{server.netloc}/v3/x?limit=1"
+    assert (attributes["server.address"], attributes["server.port"]) == ("127.0.0.1", server.port)
+    assert attributes["osprofiler.name"] == "http"
+    assert request.status.status_code is StatusCode.UNSET
+
+
+def test_it_is_signed_with_its_span_as_parent_as_plain_osprofiler_reads_it(enabled, server, session, sink):
+    with unit():
+        session.get(f"http://{server.netloc}/")
+    headers = headers_of(server.heads[0])
+    info = _utils.signed_unpack(headers["x-trace-info"], headers["x-trace-hmac"], [KEY])
+    span = sink.spans[0]
+    assert (info["base_id"], info["hmac_key"]) == (BASE, KEY)
+    assert _utils.shorten_id(info["parent_id"]) == span.context.span_id
+    assert headers["traceparent"] == f"00-{ids.trace_id(BASE):032x}-{span.context.span_id:016x}-01"
+
+
+@pytest.mark.parametrize("status", [404, 503])
+def test_an_error_of_the_server_is_one_of_the_span(enabled, server, session, sink, status):
+    with unit():
+        assert session.get(f"http://{server.netloc}/{status}").status_code == status
+    (span,) = sink.spans
+    assert span.attributes["http.response.status_code"] == status
+    assert span.attributes["error.type"] == str(status)
+
+
+def test_a_refused_connection_ends_its_span_and_what_follows_is_not_below_it(enabled, session, sink):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    with unit():
+        with pytest.raises(requests.ConnectionError):
+            session.get(f"http://127.0.0.1:{port}/")
+        with profiler.Trace("next"):
+            pass
+    refused, following = sink.spans
+    assert refused.status.status_code is StatusCode.ERROR
+    assert refused.attributes["error.type"] == "requests.exceptions.ConnectionError"
+    assert following.parent.span_id == ids.span_id(PARENT)
+
+
+def test_each_hop_of_a_redirection_is_a_span_and_signed_by_itself(enabled, server, session, sink):
+    with unit():
+        session.get(f"http://{server.netloc}/moved")
+    assert [path_of(head) for head in server.heads] == ["/moved", "/there"]
+    infos = [headers_of(head)["x-trace-info"] for head in server.heads]
+    parents = [
+        _utils.shorten_id(_utils.signed_unpack(info, headers_of(head)["x-trace-hmac"], [KEY])["parent_id"])
+        for info, head in zip(infos, server.heads, strict=True)
+    ]
+    assert parents == [span.context.span_id for span in sink.spans]
+
+
+def test_an_untraced_request_goes_out_untouched(enabled, server, session, sink):
+    session.get(f"http://{server.netloc}/")
+    assert ours(headers_of(server.heads[0])) == set()
+    assert sink.spans == []
+
+
+def test_what_somebody_asks_not_to_be_traced_is_not(enabled, server, session, sink):
+    with unit(), suppress_instrumentation():
+        session.get(f"http://{server.netloc}/")
+    assert ours(headers_of(server.heads[0])) == set()
+    assert sink.spans == []
+
+
+def test_secrets_in_the_address_are_masked(enabled, server, session, sink):
+    with unit():
+        session.get(f"http://user:p4ss@{server.netloc}/?token=t0ken&limit=1")
+    shown = str(dict(sink.spans[0].attributes))
+    assert "limit=1" in shown
+    assert not [secret for secret in ("p4ss", "t0ken") if secret in shown]
+
+
+def test_a_trace_that_has_no_room_left_goes_on_in_the_other_service(server, session, sink):
+    with adopted(TracerProvider(sink, spans_per_trace=1)):
+        upstream.enable()
+        with unit(), profiler.Trace("the only one"):
+            session.get(f"http://{server.netloc}/")
+    (span,) = sink.spans
+    headers = headers_of(server.heads[0])
+    info = _utils.signed_unpack(headers["x-trace-info"], headers["x-trace-hmac"], [KEY])
+    assert _utils.shorten_id(info["parent_id"]) == span.context.span_id
+
+
+def test_a_span_of_another_trace_signs_nothing(enabled, server, session, provider, sink):
+    """A native span without a signed request behind it, in a context that somebody composed."""
+    from opentelemetry import context as context_api
+    from opentelemetry import trace as api
+    from opentelemetry.trace import NonRecordingSpan, SpanContext
+
+    with unit():
+        foreign = NonRecordingSpan(SpanContext(5, 6, is_remote=False))
+        token = context_api.attach(api.set_span_in_context(foreign))
+        session.get(f"http://{server.netloc}/")
+        context_api.detach(token)
+    assert ours(headers_of(server.heads[0])) == set()
+
+
+class Answered:
+    """An adapter's own kind of response."""
+
+
+@pytest.mark.parametrize("odd", ["headers", "response", "url", "method"])
+def test_odd_requests_and_responses_are_not_our_callers_problem(provider, sink, monkeypatch, odd):
+    monkeypatch.setattr(upstream, "_FUNC", lambda self, request, *args, **kwargs: Answered())
+    with adopted(provider):
+        request = requests.Request("GET", "http://127.0.0.1/").prepare()
+        setattr(request, odd, None)
+        with unit():
+            assert type(upstream.send(HTTPAdapter(), request, timeout=5)) is Answered
+    assert len(sink.spans) == 1
+
+
+def test_arguments_and_result_are_handed_on(provider, monkeypatch):
+    seen = []
+
+    def original(self, request, *args, **kwargs):
+        seen.append((self, request, args, kwargs))
+        return Answered()
+
+    monkeypatch.setattr(upstream, "_FUNC", original)
+    with adopted(provider):
+        adapter, request = HTTPAdapter(), requests.Request("GET", "http://127.0.0.1/").prepare()
+        with unit():
+            upstream.send(adapter, request, True, timeout=5)
+        upstream.send(adapter, request, True, timeout=5)
+    assert seen == [(adapter, request, (True,), {"timeout": 5})] * 2
+
+
+@pytest.mark.parametrize("when", ["before", "after", "never"])
+def test_afterwards_requests_is_as_upstream_would_have_it(provider, when):
+    if when == "before":
+        upstream.enable()
+    theirs = upstream.send
+    with adopted(provider):
+        if when == "after":
+            upstream.enable()
+        assert (HTTPAdapter.send is PLAIN) == (when == "never")
+        assert HTTPAdapter.send is not theirs
+    assert upstream.send is theirs
+    assert HTTPAdapter.send is (PLAIN if when == "never" else theirs)
+
+
+def test_what_wraps_the_adapter_meanwhile_stays(provider, server, session, sink):
+    with adopted(provider):
+        upstream.enable()
+        inside = HTTPAdapter.send
+        HTTPAdapter.send = wrapping = lambda self, *args, **kwargs: inside(self, *args, **kwargs)
+        with unit():
+            session.get(f"http://{server.netloc}/")
+    assert HTTPAdapter.send is wrapping
+    assert len(sink.spans) == 1
+
+
+def test_an_osprofiler_that_found_no_requests_library_is_left_alone(provider, monkeypatch):
+    theirs = upstream.send
+    monkeypatch.setattr(upstream, "_FUNC", None)
+    with adopted(provider):
+        assert upstream.send is theirs
