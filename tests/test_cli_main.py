@@ -56,7 +56,7 @@ def test_wrong_usage_is_code_2(arguments: list[str], capsys: pytest.CaptureFixtu
 
 
 def test_every_command_has_the_two_functions() -> None:
-    assert set(cli.COMMANDS) == {"serve", "sign", "trace", "demo"}
+    assert set(cli.COMMANDS) == {"serve", "sign", "trace", "check", "demo"}
     for module in cli.COMMANDS.values():
         assert callable(module.add_parser)
         assert callable(module.run)

@@ -13,13 +13,13 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from otel_bridge.cli import demo, serve, sign, trace
+from otel_bridge.cli import check, demo, serve, sign, trace
 from otel_bridge.cli.errors import BROKEN_PIPE, INTERRUPTED, CommandError
 from otel_bridge.cli.output import complain
 from otel_bridge.version import __version__
 
 #: By the name that stands on the command line.
-COMMANDS: Final = {"serve": serve, "sign": sign, "trace": trace, "demo": demo}
+COMMANDS: Final = {"serve": serve, "sign": sign, "trace": trace, "check": check, "demo": demo}
 
 
 def build_parser() -> argparse.ArgumentParser:
