@@ -23,6 +23,7 @@ from otel_bridge.tracing import context as ctx
 from otel_bridge.tracing import points
 from otel_bridge.tracing.points import OPEN_KEY, end_open
 from otel_bridge.tracing.propagation import Remote
+from otel_bridge.tracing.spans import Span
 from otel_bridge.wire import ids
 from otel_bridge.wire.signing import TraceInfo
 
@@ -61,12 +62,23 @@ def init(hmac_key: str, base_id: str | None = None, parent_id: str | None = None
     if profiler._remote is None:
         _leave()
     else:
+        remote = profiler._remote
         context = Context(_get())
         _drop(context, OPEN_KEY, None)
-        _put(context, ctx.SPAN_KEY, profiler._remote)
-        _put(context, ctx.TRACE_INFO_KEY, profiler._remote.info)
+        if not _is_span(context.get(ctx.SPAN_KEY), remote):
+            _put(context, ctx.SPAN_KEY, remote)
+        _put(context, ctx.TRACE_INFO_KEY, remote.info)
         _set(context)
     return profiler
+
+
+def _is_span(current: Any, remote: Remote) -> bool:
+    """Whether the parent is the current span itself: work was handed to a pool, and its trace with it."""
+    return (
+        current.__class__ is Span
+        and current._span_id == remote.parent_id
+        and current._trace.id == remote.info.trace_id
+    )
 
 
 def get() -> _Profiler | None:

@@ -67,6 +67,24 @@ def test_points_nest_below_the_given_parent(traced, sink):
     assert (one.name, two.name) == ("one", "two")
 
 
+def test_work_that_is_handed_on_with_its_trace_stays_below_the_very_span(traced, sink):
+    """A service calls init() in a pool with what get() said at the submission; the context has come along."""
+    with profiler.Trace("submitting"):
+        told = profiler.get()
+        arguments = told.hmac_key, told.get_base_id(), told.get_id()
+
+        def work():
+            profiler.init(*arguments)
+            with profiler.Trace("rpc"):
+                pass
+
+        contextvars.copy_context().run(work)
+    inner, outer = sink.spans
+    assert inner.parent == outer.context
+    assert not inner.parent.is_remote
+    assert inner.kind is SpanKind.CLIENT  # not SERVER, as below a parent in another process
+
+
 def test_a_root_has_no_parent(sink):
     profiler.init("key")
     profiler.start("x")
