@@ -6,13 +6,13 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e bench lint format lock wheel clean
+.PHONY: help demo test e2e lab-up lab-down boot servers bench lint format lock wheel clean
 
 help: ## Show this list
-	@sed -n 's/^\([a-z0-9]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 # The developer's environment: locked, with hashes, in a directory of its own.
-$(READY): requirements/dev.lock pyproject.toml
+$(READY): requirements/dev.lock pyproject.toml otel_bridge.pth otel_bridge.start
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "$(PYTHON) is older than 3.11; say PYTHON=... "; exit 1; }
 	@$(PYTHON) -m venv $(VENV) \
@@ -27,8 +27,31 @@ demo: $(READY) ## Run the main job on the embedded store; KEEP=1 leaves it runni
 test: $(READY) ## Unit, property and loopback integration tests; no service needed
 	$(BIN)/python -m pytest -m "not e2e"
 
+# Programs that the end-to-end tests start, and the Debian packages that have them. uWSGI is compiled.
+E2E_PROGRAMS := /usr/lib/rabbitmq/bin/rabbitmq-server /usr/sbin/mariadbd /usr/sbin/apache2 \
+  /usr/lib/apache2/modules/mod_wsgi.so /usr/bin/cc
+E2E_PACKAGES := rabbitmq-server mariadb-server libapache2-mod-wsgi-py3 gcc libc6-dev python3-dev
+
 # JAEGER_BIN names a Jaeger v2 binary to use instead of the one that is built, once, from the Go module.
-e2e: $(READY) ## The example on a real Jaeger, RabbitMQ and MariaDB
+e2e: $(READY) servers ## The example and OpenStack on a real RabbitMQ and MariaDB, with Jaeger
+	PYTHONPATH=tests $(BIN)/python -m e2e.jaeger
+	OTEL_BRIDGE_E2E_REQUIRE=1 $(BIN)/python -m pytest -m e2e tests/e2e
+
+# A real Nova to look at. Settings: CONNECTION_STRING (and KEYSTONE_CONNECTION_STRING, ...), HMAC_KEY,
+# CONCURRENCY=eventlet, OTEL_BRIDGE_OPTIONS="capture_args = true; ..."; OTEL_BRIDGE_LAB is its directory.
+LAB := PYTHONPATH=tests $(BIN)/python -m e2e.openstack
+
+lab-up: $(READY) servers ## Start OpenStack with this checkout, or restart it with other settings
+	$(LAB) up
+
+lab-down: $(READY) ## Stop OpenStack; PURGE=1 removes its data, too
+	$(LAB) down $(if $(filter-out 0,$(PURGE)),--purge)
+
+boot: $(READY) ## Boot a server there with a profile, NAME=..., and print the id of the trace
+	@[ -n "$(NAME)" ] || { echo "say NAME=..."; exit 1; }
+	$(LAB) boot $(NAME)
+
+servers:
 	@if [ ! -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || [ ! -x /usr/sbin/mariadbd ]; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    export DEBIAN_FRONTEND=noninteractive; \
@@ -38,8 +61,6 @@ e2e: $(READY) ## The example on a real Jaeger, RabbitMQ and MariaDB
 	    echo "install Debian's packages rabbitmq-server and mariadb-server first"; exit 1; \
 	  fi; \
 	fi
-	PYTHONPATH=tests $(BIN)/python -m e2e.jaeger
-	OTEL_BRIDGE_E2E_REQUIRE=1 $(BIN)/python -m pytest -m e2e tests/e2e
 
 bench: $(READY) ## Cost against the peers, in one run; writes bench.json
 	$(BIN)/python -m benchmarks --json bench.json
@@ -53,11 +74,14 @@ format: $(READY) ## Let ruff format and fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock: $(READY) ## Renew requirements/dev.lock
+lock: $(READY) ## Renew requirements/dev.lock, and that of the OpenStack of the tests
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --all-extras \
 	  pyproject.toml requirements/dev.in -o requirements/dev.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+	  tests/e2e/openstack/requirements.in -o tests/e2e/openstack/requirements.lock
 
 wheel: $(READY) ## Build sdist and wheel into dist/
 	$(BIN)/python -m hatchling build
