@@ -27,11 +27,6 @@ demo: $(READY) ## Run the main job on the embedded store; KEEP=1 leaves it runni
 test: $(READY) ## Unit, property and loopback integration tests; no service needed
 	$(BIN)/python -m pytest -m "not e2e"
 
-# Programs that the end-to-end tests start, and the Debian packages that have them. uWSGI is compiled.
-E2E_PROGRAMS := /usr/lib/rabbitmq/bin/rabbitmq-server /usr/sbin/mariadbd /usr/sbin/apache2 \
-  /usr/lib/apache2/modules/mod_wsgi.so /usr/bin/cc
-E2E_PACKAGES := rabbitmq-server mariadb-server libapache2-mod-wsgi-py3 gcc libc6-dev python3-dev
-
 # JAEGER_BIN names a Jaeger v2 binary to use instead of the one that is built, once, from the Go module.
 e2e: $(READY) servers ## The example and OpenStack on a real RabbitMQ and MariaDB, with Jaeger
 	PYTHONPATH=tests $(BIN)/python -m e2e.jaeger
@@ -51,14 +46,20 @@ boot: $(READY) ## Boot a server there with a profile, NAME=..., and print the id
 	@[ -n "$(NAME)" ] || { echo "say NAME=..."; exit 1; }
 	$(LAB) boot $(NAME)
 
+# Programs that the lab and the end-to-end tests start, and the Debian packages that have them. uWSGI is
+# compiled.
+PROGRAMS := /usr/lib/rabbitmq/bin/rabbitmq-server /usr/sbin/mariadbd /usr/sbin/apache2 \
+  /usr/lib/apache2/modules/mod_wsgi.so /usr/bin/cc
+PACKAGES := rabbitmq-server mariadb-server libapache2-mod-wsgi-py3 gcc libc6-dev python3-dev
+
 servers:
-	@if [ ! -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || [ ! -x /usr/sbin/mariadbd ]; then \
+	@if ! ls $(PROGRAMS) >/dev/null 2>&1; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    export DEBIAN_FRONTEND=noninteractive; \
 	    apt-get update -qq && \
-	    apt-get install -y -qq --no-install-recommends rabbitmq-server mariadb-server </dev/null; \
+	    apt-get install -y -qq --no-install-recommends $(PACKAGES) </dev/null; \
 	  else \
-	    echo "install Debian's packages rabbitmq-server and mariadb-server first"; exit 1; \
+	    echo "install Debian's packages first: $(PACKAGES)"; exit 1; \
 	  fi; \
 	fi
 

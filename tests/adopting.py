@@ -100,6 +100,8 @@ def attributes(*modules: str) -> dict[tuple[str, ...], Any]:
     for name in modules:
         module = sys.modules[name]
         for key, value in vars(module).items():
+            if key.startswith("__otel_bridge_"):  # what calls under way may still look for
+                continue
             found[name, key] = value
             _inside((name, key), name, value, found)
     return found
@@ -193,7 +195,9 @@ def run(code: str, *arguments: str, activate: bool = True, **environ: str) -> An
         env={
             **kept,
             "OTEL_BRIDGE_ACTIVATE": "1" if activate else "0",
-            "PYTHONPATH": str(Path(__file__).parent),
+            "PYTHONPATH": os.pathsep.join(
+                [str(Path(__file__).parent), *filter(None, [kept.get("PYTHONPATH")])]
+            ),
             **environ,
         },
     )

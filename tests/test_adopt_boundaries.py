@@ -585,7 +585,8 @@ def test_an_instrumentation_of_messaging_may_stand_beside(provider, sink, runnin
 
 class Message:
     def __init__(self, ctxt, message=None):
-        self.ctxt, self.message, self.msg_id = ctxt, {} if message is None else message, None
+        self.ctxt, self.message = ctxt, {} if message is None else message
+        self.msg_id = self.client_timeout = None
         self.replies = []
 
     def acknowledge(self):
@@ -611,6 +612,23 @@ def test_a_hostile_context_does_not_reach_the_service(rpc, ctxt):
     assert message.replies[0] == "acknowledged"
     assert len(message.replies) == 2
     assert state() == {}
+
+
+@pytest.mark.parametrize("leave", [lambda: profiler.init(KEY), leave_everything])
+def test_a_message_is_not_served_in_what_another_unit_has_left(rpc, sink, leave):
+    """On a thread of something that no boundary knows."""
+
+    def thread():
+        leave()
+        left = context_api.get_current()
+        rpc.server._process_incoming([Message({}, {"method": "boot", "args": {"name": "x"}})])
+        rpc.endpoint.seen.append(context_api.get_current() is left)
+
+    running = threading.Thread(target=thread)
+    running.start()
+    running.join(PATIENCE)
+    assert rpc.endpoint.seen == [("x", None, False), True]
+    assert sink.spans == []
 
 
 def test_whatever_becomes_of_a_message_the_context_is_restored(rpc):

@@ -93,6 +93,19 @@ def test_a_service_that_chooses_one_is_adopted_once(text):
     assert found == ["otel_bridge.profiler", True, True, "nova-compute"]
 
 
+def test_a_driver_may_be_made_without_configuration():
+    """By position, and with ``conf=None``."""
+    found = run(
+        """
+        import json
+        from osprofiler.drivers import base
+        driver = base.get_driver("otel://collector", "nova", "compute", "h", conf=None, context={})
+        print(json.dumps([driver.connection_str, driver.project, driver.service, driver.host]))
+        """
+    )
+    assert found == ["otel://collector", "nova", "compute", "h"]
+
+
 def test_what_the_connection_string_says_is_what_the_service_works_with():
     found = run(
         """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import sys
 import threading
 import uuid
 
@@ -206,6 +207,13 @@ def test_a_client_gets_the_core_and_serves_nothing():
         assert {place[1] for place in places if place[0] == "osprofiler.web"} == {"get_trace_id_headers"}
     finally:
         adoption.release()
+
+
+def test_an_osprofiler_without_requests_is_adopted(provider, monkeypatch):
+    """4.0 has none."""
+    monkeypatch.setitem(sys.modules, "osprofiler.requests", None)
+    with adopted(provider):
+        assert upstream.get is profiler.get
 
 
 # -- as services use it -------------------------------------------------------------------------------

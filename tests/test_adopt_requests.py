@@ -42,10 +42,11 @@ def enabled(request, provider):
 def server():
     def script(head):
         path = path_of(head)
+        closing = {"Connection": "close"}  # as the server does, so that nobody tries it again
         if path == "/moved":
-            yield answer(b"", status=302, Location="/there")
+            yield answer(b"", status=302, Location="/there", **closing)
         else:
-            yield answer(b"{}", status=int(path[1:]) if path[1:].isdigit() else 200)
+            yield answer(b"{}", status=int(path[1:]) if path[1:].isdigit() else 200, **closing)
 
     with serving(script) as running:
         yield running

@@ -61,6 +61,13 @@ class Plain(upstream.WsgiMiddleware):
         return super().__call__(*arguments)
 
 
+class Bare(upstream.WsgiMiddleware):
+    """And one that knows better than to call the constructor; the gate has the keys."""
+
+    def __init__(self, application):
+        self.application = application
+
+
 MAKERS = {
     "constructor": lambda app: upstream.WsgiMiddleware(app, KEY, True),
     "list of keys": lambda app: upstream.WsgiMiddleware(app, ["other", KEY], enabled=True),
@@ -68,6 +75,7 @@ MAKERS = {
     "factory, keys in the gate": lambda app: upstream.WsgiMiddleware.factory(None)(app),
     "subclass": Subclass,
     "subclass that wraps": lambda app: Wrapping(app, KEY, True),
+    "subclass without its constructor": Bare,
     "subclass that hands on": lambda app: Plain(app, KEY, True),
 }
 CALLS = {
@@ -204,6 +212,19 @@ def test_points_of_the_application_are_below_the_request(here, sink):
     assert profiler.get() is None
 
 
+def test_who_holds_upstreams_own_call_is_traced_by_ours(provider, sink):
+    """As a middleware that a service has copied from upstream's would be."""
+    theirs = upstream.WsgiMiddleware.__dict__["__call__"]
+    middleware = upstream.WsgiMiddleware(Application(), KEY, True)
+    with adopted(provider):
+        response = Request(signed("/held")).get_response(theirs.__get__(middleware))
+    assert response.body == b"hello"
+    (span,) = sink.spans
+    assert (span.name, span.kind) == ("GET /held", SpanKind.SERVER)
+    assert span.parent.span_id == ids.span_id(PARENT)
+    assert context_api.get_current() == {}
+
+
 def test_an_application_that_leaves_points_open_leaves_nothing(here, sink):
     def application(environ, start_response):
         profiler.start("left open")
@@ -263,6 +284,16 @@ def test_without_keys_each_middleware_uses_its_own(here, sink, nothing):
     assert [traced(sink, key) for key in (KEY, "from paste")] == [False, True]
 
 
+@pytest.mark.parametrize("keys", ["key", ["key", 5, None], ("other", "key")])
+def test_own_keys_may_have_been_set_in_any_way(here, sink, keys):
+    upstream.enable(None)
+    middleware = upstream.WsgiMiddleware(Application(), enabled=True)
+    middleware.hmac_keys = keys
+    for key in (KEY, "k"):
+        middleware(signed(key=key), lambda *_: None)
+    assert len(sink.spans) == 1
+
+
 def test_enabled_with_the_configured_keys_those_stay_which_know_how_to_sign(provider):
     """``osprofiler.web.enable`` is given the text of the keys only."""
     keys = KeyRing([Key("one", "sha256"), Key("two", "sha256")])
@@ -281,9 +312,27 @@ def test_the_options_public_default_does_not_stand_in_for_keys_of_the_environmen
         assert [key.reveal() for key in gate.keys().keys] == ["from the environment"]
 
 
+def test_what_was_switched_before_the_adoption_stays(provider, sink, monkeypatch):
+    """A driver may be made without ``conf``, after ``osprofiler.web.enable`` was told the keys."""
+    monkeypatch.setattr(upstream, "_ENABLED", None)
+    monkeypatch.setattr(upstream, "_HMAC_KEYS", None)
+    upstream.enable("told before")
+    with adopted(provider, handle_of(provider, KeyRing())):
+        assert [traced(sink, key) for key in ("told before", "from paste")] == [True, False]
+    upstream.disable()
+    with adopted(provider):
+        assert not traced(sink)
+        upstream.enable(KEY)
+        assert traced(sink)
+
+
 @pytest.mark.parametrize(("enabled", "unusable"), [(False, False), (True, True)])
-def test_settings_that_forbid_tracing_are_stronger(provider, sink, enabled, unusable):
+def test_settings_that_forbid_tracing_are_stronger(provider, sink, monkeypatch, enabled, unusable):
+    monkeypatch.setattr(upstream, "_ENABLED", None)
+    monkeypatch.setattr(upstream, "_HMAC_KEYS", None)
+    upstream.enable(KEY)
     with adopted(provider, handle_of(provider, enabled=enabled, unusable=unusable)):
+        assert not traced(sink)
         upstream.enable(KEY)
         assert not traced(sink)
         assert not traced(sink, "from paste")

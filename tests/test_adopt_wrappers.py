@@ -410,7 +410,7 @@ def test_odd_objects_cost_themselves(provider, sink):
 
 
 def test_calls_while_others_adopt_and_release_come_to_their_end(provider, sink):
-    """A code object is exchanged between two calls, never in the middle of one."""
+    """A call that has begun with one code ends with it."""
     over, failed = threading.Event(), []
 
     def call():

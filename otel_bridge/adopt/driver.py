@@ -37,8 +37,10 @@ class OtelDriver(base.Driver):  # type: ignore[misc, unused-ignore]
             host: name of the host as the service knows it.
             kwargs: ``conf``, the service's ``ConfigOpts``, and what other drivers take.
         """
-        super().__init__(connection_str, project=project, service=service, host=host, **kwargs)
         self._conf = kwargs.get("conf")
+        if self._conf is None:
+            kwargs.pop("conf", None)  # osprofiler asks what is there for its options
+        super().__init__(connection_str, project=project, service=service, host=host, **kwargs)
 
     @classmethod
     def get_name(cls) -> str:

@@ -73,7 +73,7 @@ def adopt(handle: runtime.Handle | None = None) -> bool:
 
 
 def release() -> None:
-    """Leave osprofiler as it was found, but for engines, which stay traced."""
+    """Leave osprofiler as it was found, but for engines, which stay traced, and two names of ours."""
     global _replacements
     with _lock:
         found, _replacements = _replacements, None
@@ -93,9 +93,15 @@ def _adopt(handle: runtime.Handle | None) -> Replacements:
 
 def _replace(handle: runtime.Handle | None, replacements: Replacements) -> None:
     import osprofiler.profiler
-    import osprofiler.requests
     import osprofiler.sqlalchemy
     import osprofiler.web
+
+    try:
+        import osprofiler.requests
+    except ImportError:  # osprofiler 4.0 has none
+        sends = False
+    else:
+        sends = True
 
     upstream = osprofiler.profiler
     trace = upstream.trace
@@ -118,6 +124,7 @@ def _replace(handle: runtime.Handle | None, replacements: Replacements) -> None:
     settings = GateSettings() if handle.unusable else handle.settings.gate
     web.adopt(osprofiler.web, settings, provider, replacements)
     queries.adopt(osprofiler.sqlalchemy, provider, replacements)
-    requests.adopt(osprofiler.requests, provider, replacements)
+    if sends:
+        requests.adopt(osprofiler.requests, provider, replacements)
     boundaries.install(replacements)
     exits.install(handle, replacements)

@@ -64,6 +64,8 @@ def _take_over(upstream: ModuleType, replacements: Replacements) -> list[tuple[A
     if (before.co_freevars, after.co_freevars) != (silent_before.co_freevars, silent_after.co_freevars):
         return []  # another osprofiler than we know: its points come by start() and stop(), which are ours
     names = {function: _name(function) for function in functions_of(before)}
+    if not names:
+        return []
     found = _engines(names)
     for function in names:
         replacements.replace(function, "__code__", silent_before)

@@ -41,9 +41,14 @@ def adopt(
     replacements.replace(upstream, "get_trace_id_headers", get_trace_id_headers)
     if settings is None:
         return
+    enable = _enable(settings)
     replacements.replace(upstream.WsgiMiddleware, "__call__", _call(tracer_provider))
-    replacements.replace(upstream, "enable", _enable(settings))
+    replacements.replace(upstream, "enable", enable)
     replacements.replace(upstream, "disable", gate.disable)
+    if upstream._ENABLED is False:  # what the service has said so far stays in force
+        gate.disable()
+    elif upstream._ENABLED and upstream._HMAC_KEYS:
+        enable(upstream._HMAC_KEYS)
 
 
 def _enable(settings: GateSettings) -> Any:
@@ -91,5 +96,8 @@ def _middleware(theirs: Any, tracer_provider: api.TracerProvider | None) -> Wsgi
         except HTTPException as response:  # as in __call__()
             return response(environ, start_response)
 
-    keys = ",".join(theirs.hmac_keys or ())
-    return WsgiMiddleware(application, keys, bool(theirs.enabled), tracer_provider)
+    # A subclass need not have called osprofiler's constructor.
+    keys = getattr(theirs, "hmac_keys", None) or ""
+    if not isinstance(keys, str):
+        keys = ",".join(key for key in keys if isinstance(key, str))
+    return WsgiMiddleware(application, keys, bool(getattr(theirs, "enabled", False)), tracer_provider)

@@ -17,7 +17,8 @@ from otel_bridge import profiler
 from otel_bridge.adopt.replacing import Replacements
 from otel_bridge.tracing import context as ctx
 
-# Names that the new code reads from osprofiler.profiler, whose globals the wrappers keep.
+# Names that the new code reads from osprofiler.profiler, whose globals the wrappers keep. They stay for good:
+# a call may have begun with the new code when it is taken back.
 _CONTEXT = "__otel_bridge_context__"
 _CALL = "__otel_bridge_call__"
 
@@ -38,8 +39,8 @@ def heal(upstream: ModuleType, trace: Any, replacements: Replacements) -> int:
     if old is None or new is None or old.co_freevars != new.co_freevars:
         return -1
     infos: dict[tuple[int, int], dict[str, Any]] = {}
-    replacements.replace(upstream, _CONTEXT, ctx.get)
-    replacements.replace(upstream, _CALL, _caller(infos))
+    setattr(upstream, _CONTEXT, ctx.get)
+    setattr(upstream, _CALL, _caller(infos))
     place_of_f, place_of_info = old.co_freevars.index("f"), old.co_freevars.index("info")
     healed: WeakSet[FunctionType] = WeakSet()  # what dies in the meantime is not kept for release()
     for wrapper in functions_of(old):
