@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e lab-up lab-down boot servers bench lint format lock wheel clean
+.PHONY: help demo test e2e lab-up lab-down boot compare servers bench lint format lock wheel clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -45,6 +45,9 @@ lab-down: $(READY) ## Stop OpenStack; PURGE=1 removes its data, too
 boot: $(READY) ## Boot a server there with a profile, NAME=..., and print the id of the trace
 	@[ -n "$(NAME)" ] || { echo "say NAME=..."; exit 1; }
 	$(LAB) boot $(NAME)
+
+compare: $(READY) servers ## Upstream's driver and ours on the same Nova; the table goes into docs/comparison.md
+	$(LAB).compare --write docs/comparison.md
 
 # Programs that the lab and the end-to-end tests start, and the Debian packages that have them. uWSGI is
 # compiled.

@@ -79,13 +79,7 @@ class Cloud:
 
     def authenticate(self, *, trace_id: int = 0) -> Answer:
         """Get a new token with the admin's password."""
-        user = {"name": "admin", "password": PASSWORDS["admin"], "domain": {"id": "default"}}
-        body = {
-            "auth": {
-                "identity": {"methods": ["password"], "password": {"user": user}},
-                "scope": {"project": {"name": "admin", "domain": {"id": "default"}}},
-            }
-        }
+        body = self.login(PASSWORDS["admin"])
         answer = self.request("POST", f"{KEYSTONE_URL}/auth/tokens", body, trace_id=trace_id)
         assert answer.status == 201, answer.body
         self._token = answer.headers["x-subject-token"]
@@ -93,6 +87,17 @@ class Cloud:
         token = answer.body["token"]
         self.user_id, self.project_id = token["user"]["id"], token["project"]["id"]
         return answer
+
+    @staticmethod
+    def login(password: str) -> dict[str, Any]:
+        """The body of the admin's request for a token."""
+        user = {"name": "admin", "password": password, "domain": {"id": "default"}}
+        return {
+            "auth": {
+                "identity": {"methods": ["password"], "password": {"user": user}},
+                "scope": {"project": {"name": "admin", "domain": {"id": "default"}}},
+            }
+        }
 
     def request(self, method: str, url: str, body: Any = None, *, trace_id: int = 0) -> Answer:
         """Send a request; signed, as the first one of a trace, if ``trace_id`` is not 0."""

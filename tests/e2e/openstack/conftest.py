@@ -7,6 +7,7 @@ import os
 import pytest
 
 from e2e import required
+from e2e.jaeger import Jaeger
 
 from .backend import Backend, Embedded
 from .lab import Lab
@@ -50,6 +51,13 @@ CONFIGURATIONS = {
 
 
 @pytest.fixture(scope="session")
+def jaeger_alone(_sigterm_stops_the_servers, tmp_path_factory):
+    """A real Jaeger, which has only what the lab sends to it."""
+    with Jaeger(tmp_path_factory.mktemp("jaeger")) as jaeger:
+        yield Backend(jaeger.endpoint, jaeger.store_url)
+
+
+@pytest.fixture(scope="session")
 def running(request, lab, backend, tmp_path_factory) -> Running:
     """The lab in the configuration that a module asks for::
 
@@ -59,6 +67,5 @@ def running(request, lab, backend, tmp_path_factory) -> Running:
     """
     name = request.param
     if name == "mixed":
-        jaeger = request.getfixturevalue("jaeger")
-        backend = Backend(jaeger.endpoint, jaeger.store_url)
+        backend = request.getfixturevalue("jaeger_alone")
     return Running(name, lab, backend, tmp_path_factory.mktemp(name) / "record", CONFIGURATIONS[name])

@@ -27,8 +27,11 @@ MARKERS = {
     "blob of a credential": "credential-blob-LEAK",
     "user data": "user-data-LEAK",
     "injected file": "injected-file-LEAK",
+    "password of a server built anew": "rebuilt-password-LEAK",
+    "password that is wrong": "wrong-password-LEAK",
 }
 
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SHORTEST, _ENOUGH = 8, 40  # characters
 
 #: What is a secret whoever made it: Fernet tokens and what is encrypted so; bcrypt's hashes.
@@ -89,7 +92,31 @@ def provoke(cloud: Cloud, name: str) -> set[str]:
     send("POST", action, {"changePassword": {"adminPass": MARKERS["new password of a server"]}})
     rescued = send("POST", action, {"rescue": {}})
     cloud.wait_for(boots[0], "RESCUE")
-    return {ec2["credential"]["secret"], *(boot.password for boot in boots), rescued["adminPass"]}
+    rebuild = {
+        "imageRef": cloud.server("")["server"]["imageRef"],
+        "adminPass": MARKERS["password of a server built anew"],
+        "personality": injected["personality"],
+    }
+    second = f"{NOVA_URL}/servers/{boots[1].uuid}"
+    send("POST", f"{second}/action", {"rebuild": rebuild})
+    cloud.wait_for(boots[1])
+    console = send(
+        "POST", f"{second}/remote-consoles", {"remote_console": {"protocol": "vnc", "type": "novnc"}}
+    )
+    pair = send("POST", f"{NOVA_URL}/os-keypairs", {"keypair": {"name": name}})
+    cloud.request(
+        "POST",
+        f"{KEYSTONE_URL}/auth/tokens",
+        cloud.login(MARKERS["password that is wrong"]),
+        trace_id=new_trace_id(),
+    )
+    return {
+        ec2["credential"]["secret"],
+        *(boot.password for boot in boots),
+        rescued["adminPass"],
+        _UUID.findall(console["remote_console"]["url"])[-1],
+        pair["keypair"]["private_key"].splitlines()[1],
+    }
 
 
 def known(cloud: Cloud, etc: Path, tokens: Iterable[str]) -> dict[str, str]:
@@ -121,6 +148,11 @@ def search(traces: Iterable[Trace], secrets: Mapping[str, str]) -> list[str]:
             for place, text in _texts(span):
                 found |= {f"{what} in {place} of {span.service} {span.name}" for what in _in(text, secrets)}
     return sorted(found)
+
+
+def is_in(text: str, secrets: Mapping[str, str]) -> bool:
+    """Whether there is any secret in a text."""
+    return bool(_in(text, secrets))
 
 
 def _in(text: str, secrets: Mapping[str, str]) -> set[str]:

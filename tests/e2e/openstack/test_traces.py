@@ -90,7 +90,7 @@ def test_a_boot_is_one_tree(running, one):
     assert [(root.service, KIND_NAMES[root.kind], root.name) for root in trace.roots] == [
         ("nova-osapi_compute", "SERVER", "POST /v2.1/servers")
     ]
-    assert {span.service for span in trace.spans} == SERVICES
+    assert {span.service for span in trace.spans} - {"keystone-public"} == SERVICES
 
 
 def test_an_unprofiled_boot_after_it_adds_nothing(added):
@@ -126,7 +126,8 @@ def test_no_span_ran_in_a_unit_of_another_trace(running, traces):
 def test_each_of_ten_boots_at_the_same_time_is_one_tree(running, ten):
     for trace in running.traces_of(ten).values():
         assert len(trace.roots) == 1
-        assert {span.service for span in trace.spans} == SERVICES
+        # Now and then one of them asks Keystone about the token.
+        assert {span.service for span in trace.spans} - {"keystone-public"} == SERVICES
 
 
 def test_each_server_is_named_in_its_own_trace_only(running, ten):
