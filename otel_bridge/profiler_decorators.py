@@ -11,6 +11,8 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar, cast
 
+from opentelemetry.context.context import Context
+
 from otel_bridge import profiler_points
 from otel_bridge.model.redaction import arguments
 from otel_bridge.model.translate.function import CodePoint
@@ -21,7 +23,10 @@ P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
-_get = ctx.get
+_get, _set = ctx.get, ctx.set_
+#: In force while values are printed: what somebody's ``__repr__`` calls is not the service's work, and a
+#: traced method in it would print its object, whose ``__repr__`` calls it again.
+_UNTRACED = Context()
 
 
 def trace(
@@ -138,14 +143,24 @@ def _note_arguments(
     # Nova's own trace_cls hands hide_args on as info.
     if hide or (info is not None and info.get("hide_args") is True):
         point.args = point.kwargs = None
-    else:
+        return
+    before = _get()
+    _set(_UNTRACED)
+    try:
         point.args = arguments.positional(f, args)
         point.kwargs = arguments.named(kwargs)
+    finally:
+        _set(before)
 
 
 def _note_result(point: Any, f: Callable[..., Any], result: Any) -> None:
     if isinstance(point, CodePoint):
-        point.result = arguments.returned(f, result)
+        before = _get()
+        _set(_UNTRACED)
+        try:
+            point.result = arguments.returned(f, result)
+        finally:
+            _set(before)
 
 
 def _count_trace(f: Any, times: int) -> None:

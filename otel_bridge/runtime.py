@@ -282,13 +282,13 @@ def _uninstrument() -> None:
 def _flush_on_sigterm() -> None:
     """Flush when SIGTERM would end the process at once, where nobody has another plan for it.
 
-    A service that handles SIGTERM itself, before or after this, keeps its handler: it ends by way of
-    ``sys.exit``, and the exit hooks flush.
+    A service that handles SIGTERM itself keeps its handler: it ends by way of ``sys.exit``, which flushes.
     """
-    if threading.current_thread() is not threading.main_thread():
+    try:
+        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, _terminated)
+    except ValueError:  # only the main thread of the main interpreter may
         return
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, _terminated)
 
 
 def _terminated(signum: int, frame: FrameType | None) -> None:

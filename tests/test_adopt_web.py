@@ -17,7 +17,7 @@ from webob import Request
 from otel_bridge import gate
 from otel_bridge.tracing.provider import TracerProvider
 from otel_bridge.wire import ids
-from otel_bridge.wire.signing import Key, KeyRing
+from otel_bridge.wire.signing import DEFAULT_KEY, Key, KeyRing
 
 
 class Application:
@@ -278,19 +278,34 @@ def test_the_keys_are_those_of_the_last_enable(here, sink):
     assert [traced(sink, key) for key in ("first", "third")] == [False, True]
 
 
-@pytest.mark.parametrize("nothing", ["", None, [], " , "])
-def test_without_keys_each_middleware_uses_its_own(here, sink, nothing):
+NOTHING = ["", None, [], " , "]
+
+
+@pytest.mark.parametrize("nothing", NOTHING)
+@pytest.mark.parametrize("configured", [None, DEFAULT_KEY])
+def test_without_keys_each_middleware_uses_its_own(provider, sink, configured, nothing):
+    with adopted(provider, handle_of(provider, KeyRing.parse(configured))):
+        upstream.enable(nothing)
+        assert [traced(sink, key) for key in (KEY, DEFAULT_KEY, "from paste")] == [False, False, True]
+
+
+@pytest.mark.parametrize("nothing", NOTHING)
+def test_an_empty_option_does_not_take_the_keys_of_the_environment_away(here, sink, nothing):
+    """``hmac_keys =`` in the file, and the keys in ``OTEL_BRIDGE_HMAC_KEYS``."""
     upstream.enable(nothing)
-    assert [traced(sink, key) for key in (KEY, "from paste")] == [False, True]
+    assert [traced(sink, key) for key in (KEY, "from paste")] == [True, False]
+    assert gate.key_for(KEY) is not None
+    assert gate.key_for("anybody's") is None
 
 
 @pytest.mark.parametrize("keys", ["key", ["key", 5, None], ("other", "key")])
-def test_own_keys_may_have_been_set_in_any_way(here, sink, keys):
-    upstream.enable(None)
-    middleware = upstream.WsgiMiddleware(Application(), enabled=True)
-    middleware.hmac_keys = keys
-    for key in (KEY, "k"):
-        middleware(signed(key=key), lambda *_: None)
+def test_own_keys_may_have_been_set_in_any_way(provider, sink, keys):
+    with adopted(provider, handle_of(provider, KeyRing())):
+        upstream.enable(None)
+        middleware = upstream.WsgiMiddleware(Application(), enabled=True)
+        middleware.hmac_keys = keys
+        for key in (KEY, "k"):
+            middleware(signed(key=key), lambda *_: None)
     assert len(sink.spans) == 1
 
 

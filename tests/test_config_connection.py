@@ -261,6 +261,15 @@ def test_credentials_are_sent_unless_headers_say_otherwise(read):
     assert read("otel://me:p%40ss@c", "headers = Authorization=x\n").export.headers == {"authorization": "x"}
 
 
+def test_credentials_of_the_store_are_warned_of_as_well(read):
+    found = read("otel://c?store=jaeger%2Bhttp://me:s3cr3t@j:16686")
+    (problem,) = found.problems
+    assert (problem.option, problem.fatal) == ("[profiler] connection_string", False)
+    assert "[otel_bridge] store" in problem.message
+    assert "s3cr3t" not in problem.message
+    assert found.store == "jaeger+http://me:s3cr3t@j:16686"
+
+
 def test_a_bad_one_is_fatal_and_named(read):
     """The service starts untraced, with one line for the operator."""
     for found in (

@@ -137,6 +137,16 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert names.find(dispatcher, None, "1.0", "boot") is not None
 
 
+@pytest.mark.parametrize("place", range(3))
+def test_names_too_long_for_any_endpoint_are_not_remembered(place: int) -> None:
+    dispatcher = oslo_messaging.RPCDispatcher([Old()], None)
+    names = Endpoints()
+    wanted = ["", "1.0", "boot"]
+    wanted[place] += "x" * endpoints.MAX_LENGTH
+    assert names.find(dispatcher, *wanted) is None
+    assert not [known for known in names._found.values() if known]
+
+
 def test_dispatcher_is_not_kept() -> None:
     """A dispatcher that nobody else uses is not kept alive."""
     dispatcher = oslo_messaging.RPCDispatcher([Old()], None)

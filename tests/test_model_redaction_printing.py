@@ -142,6 +142,37 @@ def test_what_a_database_row_holds_is_not_shown() -> None:
     assert SECRET not in printed({"row": row})
 
 
+def test_a_mapped_object_is_named_and_sends_nothing_to_the_database() -> None:
+    sqlalchemy, orm = pytest.importorskip("sqlalchemy"), pytest.importorskip("sqlalchemy.orm")
+
+    class Network:
+        def __repr__(self) -> str:
+            return f"Network({self.id}, {self.name})"  # type: ignore[attr-defined]
+
+    table = sqlalchemy.Table(
+        "networks",
+        sqlalchemy.MetaData(),
+        sqlalchemy.Column("id", sqlalchemy.Integer, primary_key=True),
+        sqlalchemy.Column("name", sqlalchemy.String),
+    )
+    orm.registry().map_imperatively(Network, table)
+    engine = sqlalchemy.create_engine("sqlite://")
+    table.metadata.create_all(engine)
+    statements: list[str] = []
+    with orm.Session(engine) as session:
+        known, waiting = Network(), Network()
+        session.add(known)
+        session.commit()  # its columns have to be loaded again
+        session.add(waiting)  # which a query would write first
+        sqlalchemy.event.listen(engine, "before_cursor_execute", lambda *event: statements.append(event[2]))
+        text = printed([known, {"network": waiting}])
+        assert statements == []
+        assert "Network(1, None)" in repr(known)
+        assert len(statements) == 2
+    engine.dispose()
+    assert text.count("Network object>") == 2
+
+
 @pytest.mark.parametrize(
     "value",
     [

@@ -57,6 +57,11 @@ PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA\n-----END RSA PRIVATE K
         ("mysql+pymysql://nova:pw@10.0.0.1/nova", "mysql+pymysql://REDACTED:REDACTED@10.0.0.1/nova"),
         ("mysql://nova:p/w@db/nova", "mysql://REDACTED:REDACTED@db/nova"),
         ("http://controller:8774/v2.1/a@b", "http://controller:8774/v2.1/a@b"),
+        ("<user>a</user><password>x &amp; y</password>", "<user>a</user><password>REDACTED</password>"),
+        ('<v:adminPass enc="no">x</v:adminPass> end', "<v:adminPassREDACTED</v:adminPass> end"),
+        ("<secret><![CDATA[<x>]]></secret>", "<secret>REDACTED]]></secret>"),
+        ("at the end <password>x", "at the end <password>REDACTED"),
+        ("<a.Token object at 0x7f> <a.token> <password/> b", None),
         ("Basic authentication failed for bearer information", None),
         ("input_tokens: 512, max_tokens=9", "input_tokens: 512, max_tokens=9"),
         ("Instance 6f1c3e7e-5a3c-4f6e-9f1c-3e7e5a3c4f6e at $1 not found: key=7", None),
@@ -106,6 +111,8 @@ def test_any_text_is_taken(text: str) -> None:
 
 
 HOSTILE = [
+    "<password>",
+    "<password a=",
     "password=",
     "password='",
     "password='\\",

@@ -19,6 +19,7 @@ TEXT = st.text(max_size=12)
     [
         ("/v2.1/os-console-auth-tokens/zq9Marker", "/v2.1/os-console-auth-tokens/REDACTED"),
         ("/v2.0/tokens/zq9Marker/endpoints", "/v2.0/tokens/REDACTED/endpoints"),
+        ("/v3/users/u/OS-OAUTH1/access_tokens/zq9Marker", "/v3/users/u/OS-OAUTH1/access_tokens/REDACTED"),
         ("/v3/auth/tokens", "/v3/auth/tokens"),
         ("/v3/auth/tokens/OS-PKI/revoked", "/v3/auth/tokens/OS-PKI/revoked"),
     ],
@@ -39,6 +40,8 @@ def test_a_token_that_a_path_asks_about_is_hidden(path, expected):
         ("temp_url_sig=abc&temp_url_expires=1", "temp_url_sig=REDACTED&temp_url_expires=1"),
         ("a=1;password=x", "a=1;password=REDACTED"),
         ("pass%77ord=x", "pass%77ord=REDACTED"),
+        ("path=%3Ftoken%3Dabc", "path=REDACTED"),
+        ("filter=name%3Dabc", "filter=name%3Dabc"),
         ("password=", "password="),
         ("password", "password"),
         ("token=a=b=c", "token=REDACTED"),

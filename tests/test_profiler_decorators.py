@@ -146,6 +146,38 @@ def test_arguments_that_cannot_be_looked_at_do_not_reach_the_host(captured, sink
     assert all("Hostile object" in span.attributes[RESULT] for span in sink.spans)
 
 
+def test_what_a_repr_calls_is_not_traced(captured, sink):
+    """Else a traced method in it would print its object, and so on: 2 ** depth calls for two of them."""
+
+    @profiler.trace_cls("rpc", hide_result=False)
+    class Stack:
+        calls = 0
+
+        def identifier(self):
+            Stack.calls += 1
+            return "a"
+
+        def name(self):
+            return "b"
+
+        def __repr__(self):
+            return f"{self.identifier()}{self.name()}"
+
+    @profiler.trace("rpc", hide_result=False)
+    def made(stack, named):
+        return stack
+
+    stack = Stack()
+    assert made(stack, named=stack) is stack
+    assert Stack.calls == 3
+    (span,) = sink.spans
+    assert [span.attributes[key] for key in (ARGS, KWARGS, RESULT)] == ["(stack=ab)", "{'named': ab}", "ab"]
+    stack.identifier()
+    assert [span.attributes["code.function.name"].rpartition(".")[2] for span in sink.spans[1:]] == [
+        "identifier"
+    ]
+
+
 def test_an_interruption_while_arguments_are_printed_is_the_calls_own(captured, sink):
     """Time-outs of eventlet come as exceptions from wherever the greenlet waits."""
 

@@ -323,6 +323,29 @@ def test_the_import_is_light_and_brings_no_optional_dependency():
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 
 
+SUB_INTERPRETER = """
+try:
+    import _interpreters
+    made, run = _interpreters.create("legacy"), _interpreters.exec
+except ImportError:
+    import _xxsubinterpreters
+    made, run = _xxsubinterpreters.create(), _xxsubinterpreters.run_string
+run(made, '''
+import otel_bridge, sys
+print(otel_bridge.setup().settings.gate.enabled)
+sys.stdout.flush()
+''')
+"""
+
+
+def test_where_no_signal_can_be_handled_the_service_is_traced_all_the_same():
+    """In a sub-interpreter, whose first thread is a main thread to threading and none to signal."""
+    environ = {**os.environ, "OTEL_BRIDGE_HMAC_KEYS": "key", "OTEL_TRACES_EXPORTER": "none"}
+    command = [sys.executable, "-c", SUB_INTERPRETER]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.returncode) == ("True\n", 0), done.stderr
+
+
 INSTRUMENTED = """
 import sys
 import otel_bridge

@@ -52,6 +52,8 @@ def adopt(
 
 
 def _enable(settings: GateSettings) -> Any:
+    own = any(key.reveal() != DEFAULT_KEY for key in settings.keys.keys)
+
     def enable(hmac_keys: str | None = None) -> None:
         """``osprofiler.web.enable``. Settings with which nothing can be traced stay in force."""
         if not settings.enabled:
@@ -61,8 +63,9 @@ def _enable(settings: GateSettings) -> Any:
         known = [key for key in map(settings.keys.find, texts) if key is not None]
         if len(known) == len(texts) > 0:  # as nearly always: ours know the algorithm to sign with
             gate.enable(KeyRing(known))
-        elif settings.keys and texts == [DEFAULT_KEY]:
-            # The option's default, which everybody knows, does not stand in for keys from the environment.
+        elif not set(texts) - {DEFAULT_KEY} and own:
+            # Neither an empty option nor its default, which everybody knows, stands in for keys from the
+            # environment; and a gate without keys would take any key that a message names.
             gate.enable(settings.keys)
         else:
             gate.enable(given)

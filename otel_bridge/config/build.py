@@ -145,6 +145,11 @@ def _connection(sources: Sources, text: str | None) -> Connection:
             connections.ORIGIN,
             "it has credentials, which OSProfiler writes into the log: put them into [otel_bridge] headers",
         )
+    if found.store is not None and "@" in found.store:
+        sources.report(
+            connections.ORIGIN,
+            "its ?store= has credentials, which OSProfiler writes into the log: use [otel_bridge] store",
+        )
     return found
 
 

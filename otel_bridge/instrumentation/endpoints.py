@@ -8,6 +8,8 @@ from weakref import WeakKeyDictionary
 
 #: Method names come off the wire: what is remembered of them is limited, for each dispatcher.
 MAX_REMEMBERED: Final = 1024
+#: Characters of a name, a namespace and a version together; no endpoint has longer ones.
+MAX_LENGTH: Final = 1024
 
 
 class Endpoint(NamedTuple):
@@ -44,6 +46,8 @@ class Endpoints:
         if method is None:
             return None
         try:
+            if len(method) + len(namespace or "") + len(version or "") > MAX_LENGTH:
+                return None
             known = self._found.get(dispatcher)
             if known is None:
                 known = self._found.setdefault(dispatcher, {})

@@ -18,7 +18,7 @@ R = TypeVar("R")
 
 _SEGMENT = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 #: Longer names are judged by their end, where the noun stands.
-_LONGEST: Final = 256
+MAX_NAME: Final = 256
 
 #: A segment that is secret wherever it stands.
 _WORDS: Final = frozenset(
@@ -125,7 +125,7 @@ def segments(name: str) -> list[str]:
 @remembered(4096)
 def is_secret_key(key: str) -> bool:
     """Whether what is stored under that name must not be shown: attribute, argument, header or option."""
-    words = segments(key[-_LONGEST:])
+    words = segments(key[-MAX_NAME:])
     before = ""
     last = len(words) - 1
     for index, word in enumerate(words):

@@ -44,6 +44,9 @@ _PLAIN: Final = frozenset((bool, int, float, type(None)))
 _CONTAINERS: Final = (dict, list, tuple, set, frozenset)
 #: Whose objects print what the database holds, without names.
 _ROWS: Final = "sqlalchemy."
+#: What SQLAlchemy leaves on each class that it maps. The ``repr`` of such an object reads its columns, which
+#: may send a query, write what waits in the session first, or fail the session's transaction.
+_MAPPED: Final = "_sa_class_manager"
 _FUNCTIONS: Final = (FunctionType, MethodType, BuiltinFunctionType, type)
 
 #: What stands before a value, its name (empty: it has none), and the value.
@@ -162,7 +165,7 @@ class Printer:
             return f"<{value.__module__}.{value.__qualname__}>"
         if cls.__repr__ is object.__repr__ or issubclass(cls, functools.partial):
             return described(value)
-        if cls.__module__.startswith(_ROWS) or monotonic() > self._until:
+        if cls.__module__.startswith(_ROWS) or hasattr(cls, _MAPPED) or monotonic() > self._until:
             return described(value)
         return _bounded(repr(value))
 

@@ -1,8 +1,8 @@
 """Secrets in free text: log lines, exception messages, printed arguments, header dumps.
 
 Two ways to find them: by the name before them (``password=…``, ``'adminPass': '…'``, ``X-Auth-Token: …``,
-``('X-Auth-Token', '…')``), and by their own looks (password hashes, Fernet and JSON web tokens, private keys,
-URL user info).
+``('X-Auth-Token', '…')``, ``<password>…``), and by their own looks (password hashes, Fernet and JSON web
+tokens, private keys, URL user info).
 
 No expression below backtracks over what it has taken (possessive quantifiers), and each run of characters
 is entered at its beginning only, so that the time is linear whatever the text.
@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from otel_bridge.model.redaction.keys import is_secret_key
+from otel_bridge.model.redaction.keys import MAX_NAME, is_secret_key
 
 #: Stands where something was taken out; the word that the semantic conventions use for URLs.
 MASK: Final = "REDACTED"
@@ -22,7 +22,8 @@ _NAMED = re.compile(
     r"""
     (?<![\w.\-])
     (?:
-        (?P<key>[\w.\-]++) \\{0,8}+ ['"]? \]? [ \t]{0,8}+ (?: => | :=? | == ?) [ \t]{0,8}+
+        (?<=<) (?:[\w\-]++:)?+ (?P<element>[\w\-]++) (?= (?: \s++ [\w.:\-]++ = [^<>]{0,256}+ )? > )
+      | (?P<key>[\w.\-]++) \\{0,8}+ ['"]? \]? [ \t]{0,8}+ (?: => | :=? | == ?) [ \t]{0,8}+
       | (?P<first>[\w.\-]++) \\{0,8}+ ['"] , [ \t]{0,8}+
       | (?P<option>--[\w\-]++) [ \t]{1,8}+ (?![\-\s])
     )
@@ -98,13 +99,17 @@ def _redact_named(text: str) -> str:
     # read more than once is bounded; a text made to exceed that is hidden from there on.
     budget = 8 * len(text) + 1024
     for match in _NAMED.finditer(text):
-        key = match["key"] or match["first"] or match["option"]
-        if not is_secret_key(key):
+        key = match["key"] or match["first"] or match["option"] or match["element"]
+        if not is_secret_key(key[-MAX_NAME:]):  # what is asked for is remembered, the key itself included
             continue
         if match["first"] and not _PAIR.search(text, max(0, match.start() - _BEFORE_PAIR), match.start()):
             continue
         start = match.end()
-        end = _value_end(text, start, header=key.lower().endswith(_HEADERS))
+        if match["element"]:
+            start += text[start] == ">"  # else its attributes go with it
+            end = _element_end(text, start)
+        else:
+            end = _value_end(text, start, header=key.lower().endswith(_HEADERS))
         budget -= end - start + len(key)
         if budget < 0:
             end = len(text)
@@ -114,6 +119,13 @@ def _redact_named(text: str) -> str:
         if done == len(text):
             break
     return "".join((*pieces, text[done:])) if pieces else text
+
+
+def _element_end(text: str, start: int) -> int:
+    """Where the content of an XML element ends."""
+    verbatim = text.startswith("<![CDATA[", start)
+    end = text.find("]]>" if verbatim else "<", start)
+    return end if end >= 0 else len(text)
 
 
 def _value_end(text: str, start: int, *, header: bool) -> int:

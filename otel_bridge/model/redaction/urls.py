@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import unquote_plus
 
 from otel_bridge.model.redaction.keys import is_secret_key
-from otel_bridge.model.redaction.text import MASK, redact_evident
+from otel_bridge.model.redaction.text import MASK, redact_evident, redact_text
 
 #: What the conventions for ``url.query`` and ``url.full`` demand, and the TempURL signature of Swift.
 _SIGNATURES: Final = frozenset(
@@ -19,7 +19,7 @@ _SIGNATURES: Final = frozenset(
 _SEPARATOR = re.compile(r"([&;])")
 #: A token that is asked about (``/os-console-auth-tokens/…`` of Nova, ``/v2.0/tokens/…`` of Keystone); what
 #: begins with ``OS-`` in that place is the name of an extension.
-_TOKEN_IN_PATH = re.compile(r"(/(?:[\w.\-]*-)?tokens/)(?!OS-)[^/]++")
+_TOKEN_IN_PATH = re.compile(r"(/(?:[\w.\-]*[-_])?tokens?/)(?!OS-)[^/]++")
 _AUTHORITY_END = re.compile(r"[/?#]")
 _PORT = re.compile(r"\][^@]*+\Z|(?:\A|:)[0-9]*+\Z")
 
@@ -37,14 +37,22 @@ def redact_query(query: str) -> str:
         if not value:
             continue
         plain = unquote_plus(name) if "%" in name or "+" in name else name
-        if plain.lower() in _SIGNATURES or is_secret_key(plain):
+        if plain.lower() in _SIGNATURES or is_secret_key(plain) or _hides_a_secret(value):
             parts[index] = f"{name}={MASK}"
     return redact_evident("".join(parts))
 
 
+def _hides_a_secret(value: str) -> bool:
+    """Whether a value is a query itself, percent-encoded, with a secret in it (Nova's console URLs)."""
+    if "%3D" not in value and "%3d" not in value:
+        return False
+    plain = unquote_plus(value)
+    return redact_text(plain) != plain
+
+
 def redact_path(path: str) -> str:
     """A URL path without tokens in it."""
-    if "tokens/" in path:
+    if "token" in path:
         path = _TOKEN_IN_PATH.sub(rf"\1{MASK}", path)
     return redact_evident(path)
 

@@ -39,6 +39,7 @@ _OFF = 5_000_000  # nanoseconds by which an end is called wrong
 _PROVOKED = 3
 _WINDOW = 5.0  # seconds in which a boot is over, and the same for both of a pair
 _CALM = 1.0
+_TIMEOUT = 60.0
 _ROUNDS = 5
 #: Upstream's names of services, and ours, to the recorder's.
 _SERVICES = {
@@ -89,6 +90,7 @@ def _measure(name: str, lab: Lab, directory: Path, pairs: int) -> dict[str, Any]
         )
         mixed = dataclasses.replace(plain, connection_strings={"keystone": "lab-file://"})
         found |= _mixed(Running(name, lab, backend, directory / "mixed", mixed))
+        print(json.dumps(found), file=sys.stderr, flush=True)
         lab.stop_services()
         backend.renew()
         cloud = lab.up(plain)
@@ -222,7 +224,7 @@ def _cpu(lab: Lab, cloud: Cloud, pairs: int) -> dict[str, Any]:
             time.sleep(max(0.0, begin + _WINDOW - time.monotonic()))
             spent[profiled] = _spent(lab) - before
             cloud.wait_for(boot)
-            cloud.delete_all()
+            cloud.delete_all(_TIMEOUT)
             time.sleep(_CALM)
         if number:  # the first pair warms up
             ratios.append(spent[True] / spent[False])
