@@ -80,7 +80,9 @@ class Lab:
             running.start("keystone")
             lines = [f"{name} {kind} {url} {PASSWORDS[name]}" for name, kind, url in _ENDPOINTS]
             services.script(self.places, "catalog.py", *lines)
-        running.start()
+        # nova-compute ends at once if Keystone does not answer yet.
+        running.start(*(name for name in running.daemons if name != "nova-compute"))
+        running.start("nova-compute")
         if first:
             services.script(self.places, "resources.py")
             self._map_host()
