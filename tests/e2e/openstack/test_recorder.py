@@ -61,11 +61,12 @@ def test_it_counts_what_osprofiler_records(running, counts):
 
 def test_points_that_osprofiler_adds_to_a_trace_that_is_over_are_seen(running, counts):
     """If not, the tests of our own traces could not fail either."""
-    before = after = _notified(running, "-start").total()
+    before, strays = _notified(running, "-start").total(), 0
     for attempt in range(ATTEMPTS):  # until one of the threads that served the profiled boot serves these
         running.boot_all([f"plain-{attempt}-{number}" for number in range(5)], trace_id=0)
-        after = _notified(running, "-start").total()
-        if after > before:
+        added = _notified(running, "-start").total() - before
+        # What such a thread sends to others carries the trace that is over, and is not told from the rest.
+        strays = added - (_recorded(running) - counts[0]).total()
+        if strays:
             break
-    assert after > before
-    assert _recorded(running) == counts[0]
+    assert strays > 0
