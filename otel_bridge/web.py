@@ -32,7 +32,8 @@ WSGIApplication = Callable[[Environ, StartResponse], Iterable[bytes]]
 X_TRACE_INFO: Final = TRACE_INFO_HEADER
 X_TRACE_HMAC: Final = TRACE_HMAC_HEADER
 
-_INFO: Final = "HTTP_X_TRACE_INFO"
+#: Key of the environ without which a request is none of ours.
+SIGNED: Final = "HTTP_X_TRACE_INFO"
 _HMAC: Final = "HTTP_X_TRACE_HMAC"
 #: Set in the environ of a traced request, so that a second filter in the same pipeline lets it through.
 _TRACED: Final = "otel_bridge.traced"
@@ -58,10 +59,7 @@ def get_trace_id_headers() -> dict[str, str]:
     A drop-in for ``osprofiler.web.get_trace_id_headers``, with ``traceparent`` beside the signed pair.
     """
     found = propagation.outgoing()
-    if found is None:
-        return {}
-    info, mac, traceparent = propagation.signed_headers(*found)
-    return {X_TRACE_INFO: info, X_TRACE_HMAC: mac, propagation.TRACEPARENT: traceparent}
+    return {} if found is None else propagation.headers(*found)
 
 
 class WsgiMiddleware:
@@ -113,14 +111,14 @@ class WsgiMiddleware:
         application, serve = self.application, self._serve
 
         def gated(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-            if _INFO not in environ:
+            if SIGNED not in environ:
                 return application(environ, start_response)
             return serve(environ, start_response)
 
         return gated
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        if _INFO not in environ:
+        if SIGNED not in environ:
             return self.application(environ, start_response)
         return self._serve(environ, start_response)
 
@@ -129,7 +127,7 @@ class WsgiMiddleware:
         keys = gate.keys(self.keys if self.enabled else None)
         if keys is None or _TRACED in environ:
             return self.application(environ, start_response)
-        info = keys.verify(environ[_INFO], environ.get(_HMAC, ""))
+        info = keys.verify(environ[SIGNED], environ.get(_HMAC, ""))
         if info is None:
             gate.count_refused()
             return self.application(environ, start_response)

@@ -24,7 +24,7 @@ from oslo_config import cfg
 from osprofiler import profiler
 
 from otel_bridge.adopt import boundaries
-from otel_bridge.adopt.replacing import Replacements
+from otel_bridge.replacing import Replacements
 from otel_bridge.tracing import context as ctx
 from otel_bridge.wire import ids
 from otel_bridge.wire.signing import KeyRing

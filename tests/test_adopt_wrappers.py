@@ -21,7 +21,7 @@ from opentelemetry.trace import StatusCode
 from otel_bridge import profiler
 from otel_bridge.adopt import osprofiler as adoption
 from otel_bridge.adopt import wrappers
-from otel_bridge.adopt.replacing import Replacements
+from otel_bridge.replacing import Replacements
 from otel_bridge.wire import ids
 
 _NAME, _ARGS, _KWARGS, _RESULT = (

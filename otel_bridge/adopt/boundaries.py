@@ -20,7 +20,7 @@ from opentelemetry import trace as api
 from opentelemetry.context.context import Context
 
 from otel_bridge.adopt.activate import after_import
-from otel_bridge.adopt.replacing import Replacements
+from otel_bridge.replacing import Replacements
 from otel_bridge.tracing import context as ctx
 from otel_bridge.tracing import points
 
@@ -47,18 +47,12 @@ def _rpc(module: ModuleType, replacements: Replacements) -> None:
 
     @functools.wraps(process)
     def _process_incoming(server: Any, incoming: Any) -> Any:
-        before = _get()
-        begin = _for_message(before)
+        begin = _for_message(_get())
         served = served_message(server, incoming)
         if served is not None:
             begin = Context(begin)
             dict.__setitem__(begin, ctx.SERVED_KEY, served)
-        if begin is not before:
-            _set(begin)
-        try:
-            return process(server, incoming)
-        finally:
-            _restore(before, begin)
+        return _within(begin, process, server, incoming)
 
     replacements.replace(module.RPCServer, "_process_incoming", _process_incoming)
 
@@ -66,23 +60,14 @@ def _rpc(module: ModuleType, replacements: Replacements) -> None:
 def _notifications(module: ModuleType, replacements: Replacements) -> None:
     for cls in (module.NotificationServer, module.BatchNotificationServer):
         if "_process_incoming" in cls.__dict__:
-            made = _unit(cls.__dict__["_process_incoming"])
+            made = _listening(cls.__dict__["_process_incoming"])
             replacements.replace(cls, "_process_incoming", made)
 
 
-def _unit(process: Callable[..., Any]) -> Callable[..., Any]:
-    """A method that begins without a trace and leaves none."""
-
+def _listening(process: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(process)
     def _process_incoming(server: Any, incoming: Any) -> Any:
-        before = _get()
-        begin = _for_message(before)
-        if begin is not before:
-            _set(begin)
-        try:
-            return process(server, incoming)
-        finally:
-            _restore(before, begin)
+        return _within(_for_message(_get()), process, server, incoming)
 
     return _process_incoming
 
@@ -103,14 +88,7 @@ def _work_items(cls: type, replacements: Replacements) -> None:
 
     @functools.wraps(work)
     def run(self: Any, *args: Any, **kwargs: Any) -> Any:
-        before = _get()
-        begin = getattr(self, _CARRIED, None) or _untraced(before)
-        if begin is not before:
-            _set(begin)
-        try:
-            return work(self, *args, **kwargs)
-        finally:
-            _restore(before, begin)
+        return _within(getattr(self, _CARRIED, None) or _untraced(_get()), work, self, *args, **kwargs)
 
     replacements.replace(cls, "__init__", __init__)
     replacements.replace(cls, "run", run)
@@ -144,11 +122,19 @@ def _untraced(context: Context) -> Context:
     return changed
 
 
-def _restore(before: Context, begin: Context) -> None:
-    """End a unit of work that began with ``begin``: what it left open ends too, marked incomplete."""
-    now = _get()
-    if now is before:
-        return
-    if now is not begin:
-        points.end_open(points.last(now), points.last(begin))
-    _set(before)
+def _within(begin: Context, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Do a unit of work that begins with ``begin``, and leave the context as it was.
+
+    What the unit has left open ends with it, marked incomplete.
+    """
+    before = _get()
+    if begin is not before:
+        _set(begin)
+    try:
+        return work(*args, **kwargs)
+    finally:
+        now = _get()
+        if now is not before:
+            if now is not begin:
+                points.end_open(points.last(now), points.last(begin))
+            _set(before)

@@ -12,8 +12,8 @@ import logging
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from otel_bridge.adopt.replacing import Replacements
 from otel_bridge.log import LOG
+from otel_bridge.replacing import Replacements
 
 if TYPE_CHECKING:
     from otel_bridge.adopt.command import Command

@@ -10,7 +10,7 @@ import functools
 import os
 from typing import NoReturn
 
-from otel_bridge.adopt.replacing import Replacements
+from otel_bridge.replacing import Replacements
 from otel_bridge.runtime import Handle
 
 

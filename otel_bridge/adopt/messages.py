@@ -11,10 +11,8 @@ from typing import Any
 
 from otel_bridge.instrumentation.endpoints import Endpoints
 from otel_bridge.instrumentation.incoming import sent_as
+from otel_bridge.instrumentation.message_context import TRACE_INFO
 from otel_bridge.model.translate.rpc import Served
-
-#: Key of the message context under which services that use osprofiler send their trace.
-_TRACE_INFO = "trace_info"
 
 _endpoints = Endpoints()
 
@@ -28,7 +26,7 @@ def served_message(server: Any, incoming: Any) -> Served | None:
     """
     try:
         message = incoming[0]
-        if not message.ctxt.get(_TRACE_INFO):
+        if not message.ctxt.get(TRACE_INFO):
             return None
         content = message.message
         method, namespace, version = content.get("method"), content.get("namespace"), content.get("version")

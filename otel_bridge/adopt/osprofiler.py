@@ -12,8 +12,8 @@ from typing import Any
 
 from otel_bridge import profiler, runtime
 from otel_bridge.adopt import boundaries, exits, queries, requests, web, wrappers
-from otel_bridge.adopt.replacing import Replacements
 from otel_bridge.log import LOG
+from otel_bridge.replacing import Replacements
 from otel_bridge.settings import GateSettings
 
 #: What of ``osprofiler.profiler`` is replaced. Its ``trace_cls`` and ``TracedMeta`` call ``trace``, which is.

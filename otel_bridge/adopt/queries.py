@@ -13,9 +13,9 @@ from typing import Any
 
 from opentelemetry import trace as api
 
-from otel_bridge.adopt.replacing import Replacements
 from otel_bridge.adopt.wrappers import functions_of, inner_code
 from otel_bridge.log import warn
+from otel_bridge.replacing import Replacements
 from otel_bridge.tracing.failure import type_name
 
 

@@ -13,14 +13,13 @@ from opentelemetry import trace as api
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
 from opentelemetry.trace import SpanKind
 
-from otel_bridge.adopt.replacing import Replacements
 from otel_bridge.model.translate import ClientRequest
 from otel_bridge.model.translate.point import captured
+from otel_bridge.replacing import Replacements
 from otel_bridge.tracing import context as ctx
 from otel_bridge.tracing import entries
-from otel_bridge.tracing.propagation import TRACEPARENT, outgoing, signed_headers
+from otel_bridge.tracing.propagation import headers, outgoing
 from otel_bridge.version import __version__
-from otel_bridge.wire.signing import TRACE_HMAC_HEADER, TRACE_INFO_HEADER
 
 _get = ctx.get
 _new = object.__new__
@@ -89,7 +88,4 @@ def _sign(request: Any, context: Any, span: Any) -> None:
         above = span.get_span_context()
         if above.trace_id != info.trace_id:
             return
-    packed, mac, traceparent = signed_headers(above, info)
-    request.headers[TRACE_INFO_HEADER] = packed
-    request.headers[TRACE_HMAC_HEADER] = mac
-    request.headers[TRACEPARENT] = traceparent
+    request.headers.update(headers(above, info))

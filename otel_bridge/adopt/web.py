@@ -14,12 +14,11 @@ from opentelemetry import trace as api
 from webob.exc import HTTPException  # type: ignore[import-untyped, unused-ignore]
 
 from otel_bridge import gate
-from otel_bridge.adopt.replacing import Replacements
+from otel_bridge.replacing import Replacements
 from otel_bridge.settings import GateSettings
-from otel_bridge.web import WsgiMiddleware, get_trace_id_headers
+from otel_bridge.web import SIGNED, WsgiMiddleware, get_trace_id_headers
 from otel_bridge.wire.signing import DEFAULT_KEY, KeyRing
 
-_INFO: Final = "HTTP_X_TRACE_INFO"
 #: Attribute of a middleware of osprofiler's: ours, which does its work, and the provider that it works with.
 _OURS: Final = "_otel_bridge_middleware"
 
@@ -79,7 +78,7 @@ def _call(tracer_provider: api.TracerProvider | None) -> Any:
     def __call__(self: Any, environ: Any, start_response: Any = None) -> Any:
         if start_response is None:  # WebOb's way of calling an application, with a request
             return environ.get_response(functools.partial(__call__, self))
-        if _INFO not in environ:
+        if SIGNED not in environ:
             try:
                 return self.application(environ, start_response)
             except HTTPException as response:  # upstream's WebOb takes it for the answer that it is

@@ -14,7 +14,7 @@ from typing import Any
 from weakref import WeakSet
 
 from otel_bridge import profiler
-from otel_bridge.adopt.replacing import Replacements
+from otel_bridge.replacing import Replacements
 from otel_bridge.tracing import context as ctx
 
 # Names that the new code reads from osprofiler.profiler, whose globals the wrappers keep. They stay for good:

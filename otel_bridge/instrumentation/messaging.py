@@ -13,7 +13,6 @@ calls ``oslo_service.backend.init_backend`` does that first.
 
 from __future__ import annotations
 
-import functools
 import importlib
 from collections.abc import Callable, Collection
 from typing import Any
@@ -33,6 +32,7 @@ from otel_bridge.instrumentation.message_context import CARRIER, TRACE_INFO, car
 from otel_bridge.log import warn
 from otel_bridge.model.translate import OutgoingMessage
 from otel_bridge.model.translate.point import captured
+from otel_bridge.replacing import Replacements
 from otel_bridge.tracing import context as ctx
 from otel_bridge.tracing import entries, points
 from otel_bridge.tracing.failure import text_of, type_name
@@ -58,7 +58,7 @@ class MessagingInstrumentor(BaseInstrumentor):  # type: ignore[misc]
     - ``conf``: the service's ``ConfigOpts``; see :func:`register_options`.
     """
 
-    _seams: tuple[_Seam, ...] = ()
+    _replacements: Replacements | None = None
     _tracing: _Tracing | None = None
 
     def instrumentation_dependencies(self) -> Collection[str]:
@@ -76,18 +76,17 @@ class MessagingInstrumentor(BaseInstrumentor):  # type: ignore[misc]
             register_options(conf)
         tracer = trace_api.get_tracer(__name__, __version__, tracer_provider)
         tracing = self._tracing = _Tracing(entries.leaf(tracer), entries.entry(tracer), keys)
-        self._seams = (
-            _Seam(Transport, "_send", lambda found: _traced_send(found, tracing)),
-            _Seam(RPCServer, "_process_incoming", lambda found: _traced_process(found, tracing)),
-        )
+        replacements = self._replacements = Replacements()
+        replacements.wrap(Transport, "_send", lambda found: _traced_send(found, tracing))
+        replacements.wrap(RPCServer, "_process_incoming", lambda found: _traced_process(found, tracing))
 
     def _uninstrument(self, **_options: Any) -> None:
         if self._tracing is not None:
             self._tracing.active = False
             self._tracing = None
-        seams, self._seams = self._seams, ()
-        for seam in seams:
-            seam.restore()
+        if self._replacements is not None:
+            self._replacements.undo()
+            self._replacements = None
 
 
 def register_options(conf: Any) -> None:
@@ -124,22 +123,6 @@ class _Tracing:
         self.endpoints = Endpoints()
         #: False after ``uninstrument()``: where another library has wrapped a traced method it stays in use.
         self.active = True
-
-
-class _Seam:
-    """A method of a class, replaced until :meth:`restore`."""
-
-    __slots__ = ("_found", "_name", "_ours", "_owner")
-
-    def __init__(self, owner: type, name: str, make: Callable[[Any], Any]) -> None:
-        self._owner, self._name, self._found = owner, name, owner.__dict__[name]
-        self._ours = functools.wraps(self._found)(make(self._found))
-        setattr(owner, name, self._ours)
-
-    def restore(self) -> None:
-        """Put the method back, unless somebody has replaced ours since."""
-        if self._owner.__dict__.get(self._name) is self._ours:
-            setattr(self._owner, self._name, self._found)
 
 
 # -- sending ------------------------------------------------------------------------------------------

@@ -90,6 +90,16 @@ def signed_headers(span_context: SpanContext, info: TraceInfo) -> tuple[str, str
     return packed, mac, f"00-{span_context.trace_id:032x}-{span_context.span_id:016x}-01"
 
 
+def headers(span_context: SpanContext, info: TraceInfo) -> dict[str, str]:
+    """:func:`signed_headers` by their names."""
+    packed, mac, traceparent = signed_headers(span_context, info)
+    return {
+        signing.TRACE_INFO_HEADER: packed,
+        signing.TRACE_HMAC_HEADER: mac,
+        TRACEPARENT: traceparent,
+    }
+
+
 def carrier(span_context: SpanContext, info: TraceInfo) -> list[str]:
     """:func:`signed_headers` as a value for a message's context. The key itself is not in it."""
     return list(signed_headers(span_context, info))
@@ -150,10 +160,8 @@ class OSProfilerPropagator(TextMapPropagator):
     ) -> None:
         found = outgoing(context)
         if found is not None:
-            packed, mac, traceparent = signed_headers(*found)
-            setter.set(carrier, signing.TRACE_INFO_HEADER, packed)
-            setter.set(carrier, signing.TRACE_HMAC_HEADER, mac)
-            setter.set(carrier, TRACEPARENT, traceparent)
+            for name, value in headers(*found).items():
+                setter.set(carrier, name, value)
 
     @property
     def fields(self) -> set[str]:

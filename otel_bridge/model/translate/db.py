@@ -55,17 +55,16 @@ def query_target(
 class Query(Point):
     """One execution of a statement. Parameters are not captured."""
 
-    __slots__ = ("batch", "parameterised", "statement", "status_code", "target")
+    __slots__ = ("batch", "statement", "status_code", "target")
     fallback = "SQL"
 
     #: From :func:`query_target`; shared, never changed.
     target: Mapping[str, Any] | None
+    #: Literals are masked also where parameters were passed beside it: SQLAlchemy writes some into the
+    #: statement (``literal_binds``, ``text()``).
     statement: str | None
     #: Number of parameter sets of ``executemany``.
     batch: int | None
-    #: Whether parameters were passed beside the statement. Literals are masked in either case: SQLAlchemy
-    #: writes some into the statement (``literal_binds``, ``text()``).
-    parameterised: bool | None
     #: The database's error code, as text.
     status_code: str | None
 
@@ -112,7 +111,7 @@ def from_info(db: Mapping[str, Any]) -> Query:
         statement = _printed(statement)
     # Cut here, not at the capture limit of texts: a long statement is nearly always shared by many queries.
     point.statement = statement if statement is None else statement[: sql.MAX_STATEMENT]
-    point.target = point.batch = point.parameterised = point.status_code = None
+    point.target = point.batch = point.status_code = None
     return point
 
 

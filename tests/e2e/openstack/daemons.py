@@ -95,6 +95,37 @@ class Daemon:
         self._pid_file.unlink(missing_ok=True)
 
 
+def carry_out(
+    command: Sequence[str | os.PathLike[str]],
+    *,
+    timeout: float,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> str:
+    """Run a command to its end.
+
+    Returns:
+        What it prints to standard output.
+
+    Raises:
+        LabError: it failed; the message has the end of what it said.
+    """
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        env=env,
+        cwd=cwd,
+    )
+    if done.returncode:
+        words = " ".join(map(os.fspath, command))
+        raise LabError(f"{words} failed:\n{done.stdout[-1000:]}{done.stderr[-3000:]}")
+    return done.stdout
+
+
 def stop(daemons: Iterable[Daemon], timeout: float) -> list[str]:
     """Ask all of them to end at the same time; after ``timeout`` seconds, kill those that have not.
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from .daemons import LabError
+from .daemons import carry_out
 from .places import CHECKOUT, Places
 
 _LOCK = Path(__file__).with_name("requirements.lock")
@@ -27,10 +26,16 @@ def prepare(places: Places) -> None:
     if _stamp(places, "packages") != packages:
         shutil.rmtree(places.venv, ignore_errors=True)
         installer = places.root / "uv"
-        _run(places, [sys.executable, "-m", "venv", "--clear", installer])
-        _run(places, [installer / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", "uv"])
+        carry_out([sys.executable, "-m", "venv", "--clear", installer], timeout=_INSTALL_TIMEOUT)
+        carry_out(
+            [installer / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", "uv"],
+            timeout=_INSTALL_TIMEOUT,
+        )
         base = Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
-        _run(places, [installer / "bin" / "uv", "venv", "--quiet", "--python", base, places.venv])
+        carry_out(
+            [installer / "bin" / "uv", "venv", "--quiet", "--python", base, places.venv],
+            timeout=_INSTALL_TIMEOUT,
+        )
         _install(places, "--requirements", _LOCK)
         _set_stamp(places, "packages", packages)
     hooks = sorted([*CHECKOUT.glob("*.pth"), *CHECKOUT.glob("*.start")])
@@ -42,22 +47,7 @@ def prepare(places: Places) -> None:
 
 def _install(places: Places, *what: str | os.PathLike[str]) -> None:
     uv = places.root / "uv" / "bin" / "uv"
-    _run(places, [uv, "pip", "install", "--quiet", "--python", places.python, *what])
-
-
-def _run(places: Places, command: Sequence[str | os.PathLike[str]]) -> None:
-    log = places.log / "environment.log"
-    with log.open("ab") as output:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            timeout=_INSTALL_TIMEOUT,
-            check=False,
-        )
-    if done.returncode:
-        raise LabError(f"{os.fspath(command[0])} failed; its log {log} ends:\n{log.read_text()[-3000:]}")
+    carry_out([uv, "pip", "install", "--quiet", "--python", places.python, *what], timeout=_INSTALL_TIMEOUT)
 
 
 def _digest(files: Sequence[Path], *more: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,7 +16,7 @@ import amqp
 from otel_bridge.cli.processes import wait_for
 
 from . import daemons
-from .daemons import Daemon, LabError
+from .daemons import Daemon, LabError, carry_out
 from .places import (
     EPMD_PORT,
     HOST,
@@ -132,15 +131,7 @@ def _mariadb_command(places: Places) -> list[str]:
 
 
 def _install_mariadb(places: Places) -> None:
-    done = subprocess.run(
-        ["mariadb-install-db", *_mariadb_options(places), "--skip-test-db"],
-        capture_output=True,
-        text=True,
-        timeout=_START_TIMEOUT,
-        check=False,
-    )
-    if done.returncode:
-        raise LabError(f"mariadb-install-db failed: {done.stdout[-1000:]}{done.stderr[-1000:]}")
+    carry_out(["mariadb-install-db", *_mariadb_options(places), "--skip-test-db"], timeout=_START_TIMEOUT)
 
 
 def _first_statements() -> str:

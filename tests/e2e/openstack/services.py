@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +12,7 @@ from pathlib import Path
 from otel_bridge.cli.processes import wait_for
 
 from . import daemons
-from .daemons import Daemon, LabError
+from .daemons import Daemon
 from .places import (
     GLANCE_PORT,
     GLANCE_URL,
@@ -121,46 +120,32 @@ def make_schemas(places: Places) -> None:
         ],
     ]
 
-    def carry_out(commands: list[list[str | Path]]) -> None:
+    def one_by_one(commands: list[list[str | Path]]) -> None:
         for command in commands:
             manage(places, *command)
 
     with ThreadPoolExecutor(len(batches)) as pool:
-        list(pool.map(carry_out, batches))
+        list(pool.map(one_by_one, batches))
     done.touch()
 
 
 def manage(places: Places, program: str, *arguments: str | Path) -> str:
     """Run one of the services' own commands; what it prints."""
-    command = [places.venv / "bin" / program, *arguments]
-    done = subprocess.run(
-        command,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
+    return daemons.carry_out(
+        [places.venv / "bin" / program, *arguments],
         timeout=_COMMAND_TIMEOUT,
-        check=False,
         env=_env(places, Settings()),
         cwd=places.run,
     )
-    if done.returncode:
-        raise LabError(f"{' '.join(map(str, command))} failed:\n{done.stdout[-1000:]}{done.stderr[-3000:]}")
-    return done.stdout
 
 
 def script(places: Places, name: str, *arguments: str) -> None:
     """Run a script of ``inside`` in the lab's environment."""
-    done = subprocess.run(
+    daemons.carry_out(
         [places.python, "-P", INSIDE / name, *arguments],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
         timeout=_COMMAND_TIMEOUT,
-        check=False,
         env=_env(places, Settings()) | client_env(),
     )
-    if done.returncode:
-        raise LabError(f"{name} failed:\n{done.stdout[-1000:]}{done.stderr[-3000:]}")
 
 
 def client_env() -> dict[str, str]:

@@ -6,7 +6,7 @@ import types
 
 import pytest
 
-from otel_bridge.adopt.replacing import Replacements
+from otel_bridge.replacing import Replacements
 
 
 def function() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -36,6 +37,11 @@ class Replacements:
                 setattr(owner, name, found)
 
         self._done.append(put_back)
+
+    def wrap(self, owner: Any, name: str, make: Callable[[Any], Any]) -> None:
+        """Replace a function by what ``make`` makes of it; it keeps name, signature and documentation."""
+        found = _attribute(owner, name)
+        self.replace(owner, name, functools.wraps(found)(make(found)))
 
     def at_undo(self, call: Callable[[], object]) -> None:
         """Have :meth:`undo` call this as well, in its turn."""
