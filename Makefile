@@ -51,9 +51,9 @@ compare: $(READY) servers ## Upstream's driver and ours on the same Nova; the ta
 
 # Programs that the lab and the end-to-end tests start, and the Debian packages that have them. uWSGI is
 # compiled.
-PROGRAMS := /usr/lib/rabbitmq/bin/rabbitmq-server /usr/sbin/mariadbd /usr/sbin/apache2 \
+PROGRAMS := /usr/lib/rabbitmq/bin/rabbitmq-server /usr/sbin/mariadbd /usr/bin/redis-server /usr/sbin/apache2 \
   /usr/lib/apache2/modules/mod_wsgi.so /usr/bin/cc
-PACKAGES := rabbitmq-server mariadb-server libapache2-mod-wsgi-py3 gcc libc6-dev python3-dev
+PACKAGES := rabbitmq-server mariadb-server redis-server libapache2-mod-wsgi-py3 gcc libc6-dev python3-dev
 
 servers:
 	@if ! ls $(PROGRAMS) >/dev/null 2>&1; then \

@@ -40,9 +40,14 @@ DISTRIBUTIONS = (
     "opentelemetry-exporter-otlp-proto-http",
     "opentelemetry-instrumentation-wsgi",
     "opentelemetry-instrumentation-sqlalchemy",
+    "opentelemetry-instrumentation-urllib3",
+    "opentelemetry-instrumentation-requests",
     "protobuf",
     "SQLAlchemy",
     "WebOb",
+    "keystoneauth1",
+    "requests",
+    "urllib3",
 )
 
 

@@ -126,7 +126,7 @@ def serve(app: Application, requests: Iterable[dict[str, Any]]) -> Callable[[], 
             if close is not None:
                 close()
 
-    return _with_own_code(run)
+    return with_own_code(run)
 
 
 def call(app: Application, environs: Iterable[dict[str, Any]]) -> Callable[[], None]:
@@ -137,10 +137,10 @@ def call(app: Application, environs: Iterable[dict[str, Any]]) -> Callable[[], N
             for _ in app(environ, started):
                 pass
 
-    return _with_own_code(run)
+    return with_own_code(run)
 
 
-def _with_own_code(function: Any) -> Callable[[], None]:
+def with_own_code(function: Any) -> Callable[[], None]:
     """The function with a copy of its code.
 
     The interpreter specialises code by what it has called. A server calls one application; here several are

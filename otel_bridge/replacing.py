@@ -39,8 +39,12 @@ class Replacements:
         self._done.append(put_back)
 
     def wrap(self, owner: Any, name: str, make: Callable[[Any], Any]) -> None:
-        """Replace a function by what ``make`` makes of it; it keeps name, signature and documentation."""
-        found = _attribute(owner, name)
+        """Replace a function by what ``make`` makes of it; it keeps name, signature and documentation.
+
+        Raises:
+            AttributeError: there is none.
+        """
+        found = getattr(owner, name)  # bound to the class, which wrapt's wrappers have to be to know self
         self.replace(owner, name, functools.wraps(found)(make(found)))
 
     def at_undo(self, call: Callable[[], object]) -> None:

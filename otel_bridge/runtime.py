@@ -1,12 +1,11 @@
 """The process's own pipeline: built once, from oslo.config or from the environment.
 
 This module and :mod:`otel_bridge.gate` hold all the global state that there is. OpenTelemetry's globals
-are not touched.
+are not touched unless ``[otel_bridge] set_global`` says so.
 """
 
 from __future__ import annotations
 
-import importlib
 import os
 import signal
 import threading
@@ -17,12 +16,17 @@ from typing import Any
 
 from opentelemetry.sdk.resources import Resource
 
-from otel_bridge import config, gate, profiler_points, resource
+from otel_bridge import config, exits, gate, global_tracing, profiler_points, resource
+from otel_bridge.config.policy import service_names
 from otel_bridge.export.exporters import DiscardingExporter, make_exporter
 from otel_bridge.export.pipeline import Pipeline
+from otel_bridge.instrumentation import loading
 from otel_bridge.log import LOG
 from otel_bridge.model.redaction import hide_further
+from otel_bridge.reloading import KeysReloader, PolicyReloader
+from otel_bridge.replacing import Replacements
 from otel_bridge.settings import Settings
+from otel_bridge.tracing import propagation
 from otel_bridge.tracing.provider import TracerProvider
 from otel_bridge.tracing.values import Limits
 
@@ -90,7 +94,11 @@ _handle: Handle | None = None
 _provider: TracerProvider | None = None
 #: Whether the handle was made by setup(), and not on demand from the environment.
 _set_up = False
-_instrumentors: list[Any] = []
+_instrumentors: list[loading.Deferred] = []
+#: Of :func:`setup`: what it has put in the place of the interpreter's own functions.
+_replacements = Replacements()
+#: Keeps the policy for unsigned requests as it is configured; None without oslo.config.
+_policy: PolicyReloader | None = None
 
 
 def setup(
@@ -116,7 +124,7 @@ def setup(
     Returns:
         The handle of this process. A second call gives the same one and changes nothing.
     """
-    global _handle, _set_up
+    global _handle
     with _lock:
         if _handle is not None and _set_up:
             return _handle
@@ -127,15 +135,76 @@ def setup(
             settings = config.from_conf(conf, os.environ, **who)
         _report(settings)
         _handle = _build(settings)
-        _set_up = True
+        _be_set_up(_handle)
         if settings.gate.enabled and not _handle.unusable:
-            gate.enable(settings.gate.keys)
+            _open_gate(settings, conf)
+            if settings.set_global:
+                global_tracing.install(_handle.tracer_provider)
             _instrument(_handle, conf)
             if settings.flush_on_sigterm:
                 _flush_on_sigterm()
         else:
             gate.disable()
         return _handle
+
+
+def _be_set_up(handle: Handle) -> None:
+    """Note that the process has its handle, and have it flush wherever the process ends."""
+    global _set_up, _replacements
+    _set_up = True
+    _replacements = Replacements()
+    exits.install(handle.flush_and_stop, _replacements)
+
+
+def _open_gate(settings: Settings, conf: Any) -> None:
+    """Open the gate as configured, and have it follow what may change."""
+    global _policy
+    gate.enable(settings.gate.fixed_keys, strict=conf is not None)
+    gate.decide(settings.gate.policy)
+    gate.require_fresh(settings.gate.freshness_window)
+    looks = []
+    file = settings.gate.keys_file
+    if file is not None:
+        gate.use_file(file.keys)
+        looks.append(KeysReloader(file).look)
+    if conf is not None:
+        _policy = PolicyReloader(conf, service_names(settings.resource))
+        conf.register_mutate_hook(_policy.mutated)
+        if _policy.has_files:
+            looks.append(_policy.look)
+    gate.look_after(*looks)
+
+
+def for_distro() -> Handle | None:
+    """The handle of a process under ``opentelemetry-instrument``, built from the environment.
+
+    Nothing is instrumented: that is the distro's to say.
+
+    Returns:
+        None where nothing can be traced. It has been logged why, and :func:`setup` may still be called.
+    """
+    global _handle
+    with _lock:
+        if _handle is not None and _set_up:
+            return _handle
+        settings = config.from_environ(os.environ)
+        _report(settings)
+        if not settings.gate.enabled:
+            return None
+        handle = _build(settings)
+        if handle.unusable:
+            return None
+        _handle = handle
+        _be_set_up(handle)
+        _open_gate(settings, None)
+        if settings.flush_on_sigterm:
+            _flush_on_sigterm()
+        return handle
+
+
+def current() -> Handle | None:
+    """The handle that :func:`setup` or the distro has made; None before, and after :func:`shutdown`."""
+    return _handle if _set_up else None
 
 
 def for_client(service: str, exit_timeout: float) -> Handle:
@@ -190,7 +259,11 @@ def shutdown() -> None:
         handle, _handle, _set_up = _handle, None, False
         if handle is not None:
             handle.shutdown()
+            _replacements.undo()
+            if _policy is not None:
+                _policy.stop()
             gate.reset()
+            propagation.stamping(False)
             profiler_points.capture(False)
             hide_further(())
 
@@ -200,6 +273,7 @@ def _build(settings: Settings) -> Handle:
     global _provider
     hide_further(settings.redact_keys)  # first: an encoder remembers what it has asked about a name
     profiler_points.capture(settings.capture.args)
+    propagation.stamping(settings.gate.stamps)
     notices: list[str] = []
     queue = settings.queue
     unusable = False
@@ -235,48 +309,24 @@ def _build(settings: Settings) -> Handle:
     return Handle(provider, settings, pipeline, unusable)
 
 
-#: What ``[otel_bridge] instrument`` names: the library's module, then our instrumentor's and its class.
-_INSTRUMENTORS = {
-    "messaging": ("oslo_messaging", "otel_bridge.instrumentation.messaging", "MessagingInstrumentor"),
-    "sqlalchemy": ("sqlalchemy", "otel_bridge.instrumentation.sqlalchemy", "SQLAlchemyInstrumentor"),
-}
-
-
 def _instrument(handle: Handle, conf: Any) -> None:
-    """Instrument each library as soon as the service has imported it.
-
-    Not before: to import oslo.messaging takes a second, and chooses the service's threading model.
-    """
-    try:
-        from wrapt import register_post_import_hook
-    except ImportError as exc:  # none of the extras is installed, so there is nothing to instrument with
-        LOG.debug("nothing is instrumented: %s", exc)
-        return
+    """Instrument each library as soon as the service has imported it."""
+    arguments = {
+        "tracer_provider": handle.tracer_provider,
+        "keys": handle.settings.gate.keys,
+        "settings": handle.settings,
+        "conf": conf,
+    }
     for name in handle.settings.instrument:
-        library, module, cls = _INSTRUMENTORS[name]
-
-        def imported(_module: Any, module: str = module, cls: str = cls) -> None:
-            if _handle is not handle:  # shut down in the meantime
-                return
-            try:
-                instrumentor = getattr(importlib.import_module(module), cls)()
-                instrumentor.instrument(
-                    tracer_provider=handle.tracer_provider, keys=handle.settings.gate.keys, conf=conf
-                )
-            except Exception:  # the service is in the middle of an import of its own
-                LOG.warning("%s is not instrumented", module, exc_info=True)
-            else:
-                _instrumentors.append(instrumentor)
-
-        register_post_import_hook(imported, library)
+        loading.release(name)
+        deferred = loading.Deferred(name, lambda: arguments)
+        _instrumentors.append(deferred)
+        deferred.arm()
 
 
 def _uninstrument() -> None:
     while _instrumentors:
-        try:
-            _instrumentors.pop().uninstrument()
-        except Exception:  # what is queued is flushed all the same
-            LOG.warning("an instrumentation could not be undone", exc_info=True)
+        _instrumentors.pop().undo()
 
 
 def _flush_on_sigterm() -> None:

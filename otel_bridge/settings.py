@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal
 
+from otel_bridge.policy import Policy
 from otel_bridge.wire.signing import KeyRing
 
 Protocol = Literal["http/protobuf", "grpc", "console", "none"]
 Compression = Literal["gzip", "none", "auto"]
+RpcTraceInfo = Literal["off", "unkeyed", "keyed"]
 
 #: What ``[otel_bridge] instrument`` may name, in the order in which it is done.
-INSTRUMENTATIONS: Final = ("messaging", "sqlalchemy")
+INSTRUMENTATIONS: Final = ("messaging", "sqlalchemy", "requests", "httpx", "threads", "logs")
 
 
 def _empty() -> Mapping[str, str]:
@@ -114,6 +116,23 @@ class CaptureSettings:
     args: bool = False
     #: The thread that a span started on.
     thread: bool = False
+    #: Parameters of SQL statements, masked and cut.
+    sql_parameters: bool = False
+    #: How many rows an SQL statement returned or changed, as far as the driver tells.
+    row_counts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KeysFile:
+    """A file of keys that is read again when it has changed."""
+
+    path: str
+    #: What names it: ``[otel_bridge] hmac_keys_file`` or ``OTEL_BRIDGE_HMAC_KEYS_FILE``.
+    option: str
+    #: What its keys sign with.
+    algorithm: str = "sha1"
+    #: The keys in it at start.
+    keys: KeyRing = field(default_factory=KeyRing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +140,22 @@ class GateSettings:
     """Who may have requests traced."""
 
     enabled: bool = False
+    #: All keys: at start, if some of them stand in a file. Those of the file come first.
     keys: KeyRing = field(default_factory=KeyRing)
+    keys_file: KeysFile | None = None
+    #: Where there is a file: the keys that were configured apart from it.
+    beside_file: KeyRing = field(default_factory=KeyRing)
+    #: What becomes of requests that are not signed.
+    policy: Policy = field(default_factory=Policy)
+    #: Seconds for which signed requests that come in are good, once; 0: always.
+    freshness_window: int = 0
+    #: Signed requests that go out are marked with their time, and for one use.
+    stamps: bool = False
+
+    @property
+    def fixed_keys(self) -> KeyRing:
+        """The keys that stay as they are while the service runs."""
+        return self.keys if self.keys_file is None else self.beside_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +171,17 @@ class Settings:
     capture: CaptureSettings = field(default_factory=CaptureSettings)
     #: Names whose values are hidden, besides the built-in ones.
     redact_keys: tuple[str, ...] = ()
+    #: Hosts that outgoing requests carry the trace to (:mod:`otel_bridge.wire.destinations`); None: all.
+    propagate_to: tuple[str, ...] | None = None
+    #: What osprofiler's ``trace_info`` messages carry for services on plain osprofiler: nothing, ids without
+    #: a key, or the key as well.
+    rpc_trace_info: RpcTraceInfo = "off"
     #: URL of the store that traces are read from.
     store: str | None = field(default=None, repr=False)
     #: Libraries to instrument, a selection of :data:`INSTRUMENTATIONS`.
     instrument: tuple[str, ...] = INSTRUMENTATIONS
+    #: Make the provider and our propagator OpenTelemetry's global ones, where nobody has set others.
+    set_global: bool = False
     #: Let the last spans leave on SIGTERM, where nothing else handles that signal.
     flush_on_sigterm: bool = True
     #: What was wrong, in the order in which it was found.

@@ -1,26 +1,29 @@
 """The HMAC gate as WSGI middleware, with the interface of ``osprofiler.web``.
 
-A request without trace headers costs one dictionary look-up. One whose headers do not verify is served
-untraced, without a word to the client. A verified one gets a SERVER span that is current while the
+A request without trace headers costs one dictionary look-up and a look whether there is a policy about such
+requests (:mod:`otel_bridge.policy`). One whose headers do not verify is served untraced, without a word to
+the client. A verified one gets a SERVER span that is current while the
 application and the iterator of its body run, and never longer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from opentelemetry import trace as api
-from opentelemetry.context.context import Context
 from opentelemetry.trace import SpanKind
 
 from otel_bridge import gate
+from otel_bridge.gate import unsigned
 from otel_bridge.log import warn
 from otel_bridge.model.translate import ServerRequest
+from otel_bridge.traced_body import Body, fail
 from otel_bridge.tracing import context as ctx
 from otel_bridge.tracing import entries, points, propagation
 from otel_bridge.tracing.failure import type_name
 from otel_bridge.tracing.spans import Span
+from otel_bridge.unsigned import admit
 from otel_bridge.version import __version__
 from otel_bridge.wire.signing import TRACE_HMAC_HEADER, TRACE_INFO_HEADER, KeyRing, TraceInfo
 
@@ -35,7 +38,9 @@ X_TRACE_HMAC: Final = TRACE_HMAC_HEADER
 #: Key of the environ without which a request is none of ours.
 SIGNED: Final = "HTTP_X_TRACE_INFO"
 _HMAC: Final = "HTTP_X_TRACE_HMAC"
-#: Set in the environ of a traced request, so that a second filter in the same pipeline lets it through.
+_FRESHNESS: Final = "HTTP_X_TRACE_FRESHNESS"
+#: Set in the environ of a request that was decided about, so that a second filter in the same pipeline lets
+#: it through: whether it is traced.
 _TRACED: Final = "otel_bridge.traced"
 
 _SERVER = SpanKind.SERVER
@@ -108,30 +113,52 @@ class WsgiMiddleware:
 
         With the gate closed, Python takes longer to call an object than we take to decide.
         """
-        application, serve = self.application, self._serve
+        application, serve, decide, policy = self.application, self._serve, self._serve_unsigned, unsigned
 
         def gated(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-            if SIGNED not in environ:
-                return application(environ, start_response)
-            return serve(environ, start_response)
+            if SIGNED in environ:
+                return serve(environ, start_response)
+            if policy:
+                return decide(environ, start_response)
+            return application(environ, start_response)
 
         return gated
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        if SIGNED not in environ:
-            return self.application(environ, start_response)
-        return self._serve(environ, start_response)
+        if SIGNED in environ:
+            return self._serve(environ, start_response)
+        if unsigned:
+            return self._serve_unsigned(environ, start_response)
+        return self.application(environ, start_response)
 
     def _serve(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """A request that claims to be signed."""
         keys = gate.keys(self.keys if self.enabled else None)
         if keys is None or _TRACED in environ:
             return self.application(environ, start_response)
-        info = keys.verify(environ[SIGNED], environ.get(_HMAC, ""))
+        packed, mac = environ[SIGNED], environ.get(_HMAC, "")
+        info = keys.verify(packed, mac)
         if info is None:
             gate.count_refused()
             return self.application(environ, start_response)
+        if gate.window is not None and not gate.is_fresh(packed, mac, environ.get(_FRESHNESS, ""), info.key):
+            environ[_TRACED] = False  # or a second filter would tell that it has been used
+            return self.application(environ, start_response)
         return self._serve_traced(environ, start_response, info)
+
+    def _serve_unsigned(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Any other request, where there is a policy about these."""
+        if _TRACED in environ:
+            return self.application(environ, start_response)
+        try:
+            info = admit(environ, self.keys if self.enabled else None)
+        except Exception as exc:  # an environ of a strange server: not worth the request
+            warn(f"an unsigned request could not be decided about: {type_name(type(exc))}")
+            info = None
+        if info is not None:
+            return self._serve_traced(environ, start_response, info)
+        environ[_TRACED] = False  # or a second filter would cast the dice again
+        return self.application(environ, start_response)
 
     def _serve_traced(
         self, environ: Environ, start_response: StartResponse, info: TraceInfo
@@ -156,14 +183,16 @@ class WsgiMiddleware:
         traceparent = look("HTTP_TRACEPARENT")
         try:
             entry = self._entry or self._resolve()
-            span = entry(
-                info,
-                None,
-                _SERVER,
-                point,
-                None if traceparent is None else propagation.refined_parent(info, traceparent),
-            )
-            current = span if span.__class__ is Span else entries.span_of(span)
+            if traceparent is None or SIGNED not in environ:  # on its own it is untrusted input
+                span = entry(info, None, _SERVER, point, None)
+                current = span if span.__class__ is Span else entries.span_of(span)
+            else:
+                parent_id = propagation.refined_parent(info, traceparent)
+                span = entry(info, None, _SERVER, point, parent_id)
+                current = span if span.__class__ is Span else entries.span_of(span)
+                beside = propagation.beside(info, traceparent) if parent_id is None else None
+                if beside is not None:
+                    current.add_link(beside)
             context = ctx.with_request(ctx.get(), current, info)
         except Exception as exc:  # a sampler, a provider, the configuration: not worth the request
             warn(f"a request was served untraced, its span could not be made: {type_name(type(exc))}")
@@ -178,7 +207,7 @@ class WsgiMiddleware:
                 return start_response(status, response_headers)
             exc = exc_info[1] if isinstance(exc_info, tuple) and len(exc_info) == 3 else None
             if isinstance(exc, BaseException):
-                _fail(span, point, exc)
+                fail(span, point, exc)
             return start_response(status, response_headers, exc_info)
 
         token = ctx.set_(context)
@@ -186,7 +215,7 @@ class WsgiMiddleware:
             body = self.application(environ, started)
         except BaseException as exc:
             _note_routing(point, environ)
-            _fail(span, point, exc)
+            fail(span, point, exc)
             points.leave(token, context)
             span.end()
             raise
@@ -195,7 +224,7 @@ class WsgiMiddleware:
         if kind is list or kind is tuple or _is_file(body, environ):
             span.end()
             return body
-        return _Body(body, span, point, context)
+        return Body(body, span, point, context)
 
     def _resolve(self) -> Any:
         provider = self._provider
@@ -205,69 +234,6 @@ class WsgiMiddleware:
             provider = get_tracer_provider()
         self._entry = entries.entry(provider.get_tracer("otel_bridge.web", __version__))
         return self._entry
-
-
-class _Body:
-    """The application's iterable: the span is current while it runs, and ends when it is closed."""
-
-    __slots__ = ("_body", "_context", "_current", "_next", "_point", "_span")
-
-    def __init__(self, body: Iterable[bytes], span: Any, point: ServerRequest, context: Context) -> None:
-        self._body = body
-        self._span = span
-        self._point = point
-        self._context = context
-        #: What was current at the end of the last step: a span may be open from one chunk to a later one.
-        self._current = context
-        self._next: Callable[[], bytes] | None = None
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        token = ctx.set_(self._current)
-        try:
-            advance = self._next
-            if advance is None:
-                advance = self._next = iter(self._body).__next__
-            return advance()
-        except StopIteration:
-            raise
-        except BaseException as exc:
-            _fail(self._span, self._point, exc)
-            raise
-        finally:
-            self._current = ctx.get()
-            ctx.detach(token)
-
-    def close(self) -> None:
-        token = ctx.set_(self._current)
-        try:
-            close = getattr(self._body, "close", None)
-            if close is not None:
-                close()
-        except BaseException as exc:
-            _fail(self._span, self._point, exc)
-            raise
-        finally:
-            self._current = ctx.get()
-            ctx.detach(token)
-            self._end()
-
-    def _end(self) -> None:
-        points.end_open(points.last(self._current), points.last(self._context))
-        self._current = self._context
-        self._span.end()
-
-    def __del__(self) -> None:
-        # A server that never closes the body would leave its request out of the trace. To end a span
-        # takes no lock, so it may be done here; ending it twice does nothing.
-        self._end()
-
-
-def _fail(span: Any, point: ServerRequest, exc: BaseException) -> None:
-    point.error = type_name(type(exc))
-    span.fail(exc)
 
 
 def _note_routing(point: ServerRequest, environ: Environ) -> None:

@@ -20,7 +20,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from otel_bridge.adopt import client, command
 from otel_bridge.wire import ids
-from otel_bridge.wire.signing import KeyRing
+from otel_bridge.wire.freshness import Window
+from otel_bridge.wire.signing import Key, KeyRing
 
 PROGRAM = """
 import sys
@@ -184,6 +185,16 @@ def test_a_command_is_the_root_of_its_requests(cloud, openstack):
         assert info.trace_id.to_bytes(16, "big") == root.trace_id
         assert info.parent_span_id.to_bytes(8, "big") == root.span_id
         assert headers["traceparent"] == f"00-{root.trace_id.hex()}-{root.span_id.hex()}-01"
+
+
+def test_requests_are_good_once_where_the_environment_says_so(cloud, openstack):
+    """For services with a freshness_window; each request has a header of its own."""
+    assert openstack("--os-profile", "key", *create(cloud), OTEL_BRIDGE_FRESHNESS="1").returncode == 0
+    window = Window(60, 0)
+    for headers in cloud.requests:
+        pair = headers["X-Trace-Info"], headers["X-Trace-HMAC"]
+        assert window.refusal(*pair, headers["X-Trace-Freshness"], Key("key"), time.time()) is None
+    assert len(cloud.requests) == 2
 
 
 def test_what_the_client_prints_is_what_it_printed_before(cloud, openstack):

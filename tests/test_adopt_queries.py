@@ -6,10 +6,11 @@ import gc
 import threading
 import warnings
 import weakref
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
-from adopting import adopted, run, unit
+from adopting import adopted, handle_of, run, unit
 from opentelemetry.trace import SpanKind, StatusCode
 from osprofiler import notifier, profiler
 from osprofiler import sqlalchemy as upstream
@@ -18,6 +19,8 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from otel_bridge.instrumentation.engines import trace_engine
+from otel_bridge.runtime import Handle
+from otel_bridge.settings import CaptureSettings
 from otel_bridge.tracing.provider import TracerProvider
 
 METADATA = sa.MetaData()
@@ -481,3 +484,14 @@ def test_the_engines_spans_go_to_the_adopting_provider(engine, sink):
         with unit():
             execute(engine)
     assert (len(sink.spans), len(other.spans)) == (0, 1)
+
+
+def test_the_operator_may_want_parameters(engine, provider, sink):
+    """``[otel_bridge] capture_sql_parameters`` holds for OSProfiler's points as well."""
+    plain = handle_of(provider)
+    wanted = replace(plain.settings, capture=CaptureSettings(sql_parameters=True))
+    with adopted(provider, Handle(provider, wanted, plain._pipeline)):
+        upstream.add_tracing(sa, engine, "db")
+        with unit():
+            execute(engine, "SELECT :number", {"number": 5})
+    assert sink.spans[0].attributes["db.query.parameter.0"] == "5"

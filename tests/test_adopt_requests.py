@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import socket
 
+import keystoneauth1.session
 import pytest
 import requests
 from adopting import BASE, KEY, PARENT, adopted, unit
+from http_origins import foreign_headers, origin
 from loopback import answer, path_of, serving
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.trace import SpanKind, StatusCode
@@ -14,8 +16,10 @@ from osprofiler import _utils, profiler
 from osprofiler import requests as upstream
 from requests.adapters import HTTPAdapter
 
+from otel_bridge.instrumentation.requests import RequestsInstrumentor
 from otel_bridge.tracing.provider import TracerProvider
 from otel_bridge.wire import ids
+from otel_bridge.wire.signing import KeyRing
 
 PLAIN = HTTPAdapter.send
 
@@ -127,6 +131,27 @@ def test_each_hop_of_a_redirection_is_a_span_and_signed_by_itself(enabled, serve
         for info, head in zip(infos, server.heads, strict=True)
     ]
     assert parents == [span.context.span_id for span in sink.spans]
+
+
+def test_a_redirect_to_another_origin_goes_unsigned(enabled, session, sink):
+    with origin() as here, origin() as there, unit():
+        session.get(here.to(f"{there.url}/"), headers=foreign_headers())
+        keystoneauth1.session.Session(session=session).get(here.to(there.url), authenticated=False)
+    assert [seen.signed for seen in here.seen] == [True, True]
+    assert [seen.signed for seen in there.seen] == [False, False]
+    assert [span.attributes.get("http.request.resend_count") for span in sink.spans] == [None, 1, None, 1]
+
+
+def test_where_urllib3_is_instrumented_as_well_there_is_one_span(enabled, provider, session, sink):
+    RequestsInstrumentor().instrument(tracer_provider=provider)
+    try:
+        with origin() as here, origin() as there, unit():
+            session.get(here.to(there.url))
+    finally:
+        RequestsInstrumentor().uninstrument()
+    assert [span.attributes["osprofiler.name"] for span in sink.spans] == ["http", "http"]
+    assert here.seen[0].parent(KeyRing.parse(KEY))[1] == sink.spans[0].context.span_id
+    assert not there.seen[0].signed
 
 
 def test_an_untraced_request_goes_out_untouched(enabled, server, session, sink):

@@ -14,7 +14,9 @@ from osprofiler import _utils, profiler
 from osprofiler import web as upstream
 from webob import Request
 
-from otel_bridge import gate
+from otel_bridge import gate, runtime
+from otel_bridge.policy import Policy
+from otel_bridge.settings import GateSettings, KeysFile, Settings
 from otel_bridge.tracing.provider import TracerProvider
 from otel_bridge.wire import ids
 from otel_bridge.wire.signing import DEFAULT_KEY, Key, KeyRing
@@ -385,3 +387,33 @@ def test_afterwards_the_middlewares_are_upstreams_again(provider, sink):
     with adopted(TracerProvider(other)):
         middleware(signed(), lambda *_: None)
     assert (len(sink.spans), len(other.spans)) == (1, 1)
+
+
+# -- requests that nobody signed ------------------------------------------------------------------------
+
+
+def test_a_policy_holds_for_osprofilers_middleware_too(here, sink):
+    application = Application()
+    middleware = upstream.WsgiMiddleware(application, KEY, True)
+    plain = {name: value for name, value in signed().items() if not name.startswith("HTTP_X_TRACE")}
+    middleware(dict(plain), lambda *_: None)
+    assert sink.spans == []
+    gate.decide(Policy(1.0))
+    middleware(dict(plain), lambda *_: None)
+    (span,) = sink.spans
+    assert span.parent is None
+
+
+def test_keys_of_a_file_stay_when_the_service_enables_its_own(provider, sink):
+    """Services hand the option's keys to osprofiler.web.enable, which knows nothing of the file."""
+    in_file, fixed = KeyRing.parse("in file"), KeyRing.parse(KEY)
+    file = KeysFile("/keys", "[otel_bridge] hmac_keys_file", keys=in_file)
+    settings = GateSettings(True, in_file.joined(fixed), file, fixed)
+    handle = runtime.Handle(provider, Settings(gate=settings), None)
+    with adopted(provider, handle):
+        gate.use_file(in_file)
+        for enabled in (KEY, "SECRET_KEY", None):
+            upstream.enable(enabled)
+            assert [traced(sink, key) for key in ("in file", KEY, "SECRET_KEY")] == [True, True, False]
+        gate.use_file(KeyRing.parse("another"))
+        assert [traced(sink, key) for key in ("in file", KEY, "another")] == [False, True, True]

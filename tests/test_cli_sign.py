@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import shlex
 import subprocess
+import time
 import uuid
 
 import pytest
 
 from otel_bridge.cli.main import main
-from otel_bridge.wire.signing import KeyRing, TraceInfo
+from otel_bridge.wire.freshness import Window
+from otel_bridge.wire.signing import Key, KeyRing, TraceInfo
 
 BASE_ID = "0d06e2bc-1234-5678-90ab-cdef12345678"
 HEX_ID = "0d06e2bc1234567890abcdef12345678"
@@ -130,3 +132,31 @@ def test_an_empty_standard_input_is_no_key(
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     assert main(["sign", "-"]) == 2
     assert "KEY is empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variable", "printed"),
+    [((), None, False), (("--freshness",), None, True), ((), "1", True), ((), "0", False)],
+)
+def test_headers_for_a_service_that_wants_them_fresh(
+    arguments: tuple[str, ...],
+    variable: str | None,
+    printed: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.delenv("OTEL_BRIDGE_FRESHNESS", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("OTEL_BRIDGE_FRESHNESS", variable)
+    assert main(["sign", "secret", *arguments]) == 0
+    lines = dict(line.split(": ", 1) for line in capsys.readouterr().out.splitlines())
+    assert ("X-Trace-Freshness" in lines) is printed
+    if printed:
+        pair = lines["X-Trace-Info"], lines["X-Trace-HMAC"]
+        stamp = lines["X-Trace-Freshness"]
+        assert Window(60, 0).refusal(*pair, stamp, Key("secret"), time.time()) is None
+
+
+def test_a_curl_command_sends_all_three(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sign", "secret", "--freshness", "--curl", "http://host/"]) == 0
+    assert capsys.readouterr().out.count("--header") == 3

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from oslo_config import cfg
 
 from otel_bridge import config, opts
-from otel_bridge.settings import CaptureSettings, Settings
+from otel_bridge.settings import INSTRUMENTATIONS, CaptureSettings, Settings
 from otel_bridge.wire.signing import Key
 
 # WebOb, which osprofiler imports
@@ -49,10 +49,12 @@ def test_defaults(read):
     assert found.queue == config.QueueSettings()
     assert found.limits == config.LimitSettings()
     assert found.gate.enabled is False
-    assert found.instrument == ("messaging", "sqlalchemy")
+    assert found.instrument == INSTRUMENTATIONS
     assert found.flush_on_sigterm is True
+    assert found.set_global is False
     assert found.capture == CaptureSettings(args=False, thread=False)
     assert found.redact_keys == ()
+    assert found.propagate_to is None
     assert found.store is None
     assert found.problems == ()
 
@@ -102,12 +104,24 @@ BOTH = [
     ("event_count_limit", "0", "limits.event_count", 0, "OTEL_SPAN_EVENT_COUNT_LIMIT", "2"),
     ("link_count_limit", "6", "limits.link_count", 6, "OTEL_SPAN_LINK_COUNT_LIMIT", "2"),
     ("flush_on_sigterm", "no", "flush_on_sigterm", False, None, None),
+    ("set_global", "yes", "set_global", True, None, None),
     ("store", "sqlite:/a", "store", "sqlite:/a", None, None),
     ("instrument", "sqlalchemy, Messaging", "instrument", ("messaging", "sqlalchemy"), None, None),
     ("instrument", "", "instrument", (), None, None),
     ("capture_args", "true", "capture.args", True, None, None),
     ("capture_thread", "yes", "capture.thread", True, None, None),
+    ("capture_sql_parameters", "yes", "capture.sql_parameters", True, None, None),
+    ("capture_row_counts", "yes", "capture.row_counts", True, None, None),
     ("redact_keys", "customer_id, IBAN,", "redact_keys", ("customer_id", "IBAN"), None, None),
+    (
+        "propagate_to",
+        ".a.b, 10.0.0.0/8",
+        "propagate_to",
+        (".a.b", "10.0.0.0/8"),
+        "OTEL_BRIDGE_PROPAGATE_TO",
+        "c",
+    ),
+    ("propagate_to", "", "propagate_to", (), "OTEL_BRIDGE_PROPAGATE_TO", "c"),
 ]
 
 
@@ -124,6 +138,18 @@ def test_a_name_to_hide_that_could_never_match_is_named(read):
     (line,) = lines(found)
     assert line.startswith("[otel_bridge] redact_keys: ")
     assert line.endswith("has no letter or digit of ASCII, so it is ignored")
+
+
+@pytest.mark.parametrize("origin", ["[otel_bridge] propagate_to", "OTEL_BRIDGE_PROPAGATE_TO"])
+def test_a_host_that_is_none_is_named_and_gets_nothing(read, origin):
+    """What was mistyped must not end as "everywhere"."""
+    if origin.startswith("["):
+        found = read("[otel_bridge]\npropagate_to = http://keystone:5000\n")
+    else:
+        found = read(OTEL_BRIDGE_PROPAGATE_TO="http://keystone:5000")
+    assert found.propagate_to == ()
+    (line,) = lines(found)
+    assert line.startswith(f"{origin}: 'http://keystone:5000' is no host name")
 
 
 def value(settings: Settings, path: str) -> object:
@@ -250,7 +276,6 @@ def test_a_bad_specific_variable_leaves_the_general_one():
         ("compression", "deflate", "auto, gzip, none"),
         ("flush_on_sigterm", "perhaps", "perhaps"),
         ("hmac_algorithm", "md5", "sha1, sha256"),
-        ("instrument", "messaging,redis", "known are: messaging, sqlalchemy"),
         ("resource_attributes", "a=%zz", "entry 1"),
         ("headers", "nonsense", "entry 1"),
         ("service_name", "$nothing", "nothing"),
@@ -312,9 +337,12 @@ def test_resource(read, text, environ, name, expected):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", ("messaging", "sqlalchemy")),
-        ("[profiler]\ntrace_sqlalchemy = true", ("messaging", "sqlalchemy")),
-        ("[profiler]\ntrace_sqlalchemy = false", ("messaging",)),
+        ("", INSTRUMENTATIONS),
+        ("[profiler]\ntrace_sqlalchemy = true", INSTRUMENTATIONS),
+        (
+            "[profiler]\ntrace_sqlalchemy = false",
+            tuple(name for name in INSTRUMENTATIONS if name != "sqlalchemy"),
+        ),
         ("[profiler]\ntrace_sqlalchemy = false\n[otel_bridge]\ninstrument = sqlalchemy", ("sqlalchemy",)),
     ],
 )
@@ -478,3 +506,15 @@ def test_load_store_needs_files(tmp_path, name):
     with pytest.raises(config.ConfigError, match="--config-file: ") as caught:
         config.load_store([str(tmp_path / name)])
     assert str(tmp_path) in caught.value.message
+
+
+def test_an_unknown_library_keeps_the_service_from_being_traced(read):
+    """Whoever mistypes a name would otherwise look for its spans in vain."""
+    found = read(f"{ON}[otel_bridge]\ninstrument = messaging,redis\n")
+    (problem,) = found.problems
+    assert problem.option == "[otel_bridge] instrument"
+    assert "'redis'" in problem.message
+    assert "known are: " + ", ".join(INSTRUMENTATIONS) in problem.message
+    assert problem.fatal
+    assert not found.gate.enabled
+    assert found.export.protocol == "none"

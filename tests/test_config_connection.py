@@ -16,7 +16,7 @@ from oslo_config import cfg
 
 from otel_bridge import config
 from otel_bridge.config import connection
-from otel_bridge.settings import Settings
+from otel_bridge.settings import INSTRUMENTATIONS, Settings
 
 # WebOb, which osprofiler imports
 pytestmark = pytest.mark.filterwarnings("ignore:'cgi' is deprecated:DeprecationWarning")
@@ -286,7 +286,7 @@ def test_nothing_is_instrumented_unless_it_is_asked_for(read):
     """OSProfiler's own trace points are the spans."""
     assert read("otel:").instrument == ()
     assert read("otel:", "instrument = sqlalchemy\n").instrument == ("sqlalchemy",)
-    assert read(None).instrument == ("messaging", "sqlalchemy")
+    assert read(None).instrument == INSTRUMENTATIONS
 
 
 @pytest.mark.parametrize(

@@ -147,12 +147,12 @@ def test_algorithm(set_to, algorithm):
     [
         (b"a\n", {}, ["a"]),
         (b"a,b\r\n\n c \n", {}, ["a", "b", "c"]),
-        (b"b\n", {"OTEL_BRIDGE_HMAC_KEYS": "a,b"}, ["a", "b"]),
+        (b"b\n", {"OTEL_BRIDGE_HMAC_KEYS": "a,b"}, ["b", "a"]),
         (b"\xff\n", {}, ["\udcff"]),
     ],
 )
 def test_keys_file(tmp_path, content, environ, expected):
-    """Keys stand one a line or separated by commas, after those of the variable."""
+    """Keys stand one a line or separated by commas, and come before those of the variable."""
     path = tmp_path / "keys"
     path.write_bytes(content)
     found = config.from_environ({"OTEL_BRIDGE_HMAC_KEYS_FILE": str(path), **environ})
@@ -205,3 +205,94 @@ def test_options_that_cannot_be_read(tmp_path, name, text):
 def test_keys_are_values():
     """What was read compares equal to the same keys."""
     assert read(enabled=True, hmac_keys="a").gate.keys.keys == (Key("a"),)
+
+
+def read_file(tmp_path, text, environ=None, **profiler):
+    """Settings of a service with a file of keys."""
+    path = tmp_path / "keys"
+    path.write_text(text)
+    conf = cfg.ConfigOpts()
+    opts.register_opts(conf)
+    conf.set_override("enabled", True, group="profiler")
+    conf.set_override("hmac_keys_file", str(path), group="otel_bridge")
+    for name, value in profiler.items():
+        conf.set_override(name, value, group="profiler")
+    return config.from_conf(conf, environ or {})
+
+
+@pytest.mark.parametrize(
+    ("profiler", "environ", "expected"),
+    [
+        ({}, {}, ["a", "b"]),
+        ({"hmac_keys": "c,a"}, {}, ["a", "b", "c"]),
+        ({"hmac_keys": "c"}, {"OTEL_BRIDGE_HMAC_KEYS": "d"}, ["a", "b", "c"]),
+        ({}, {"OTEL_BRIDGE_HMAC_KEYS": "d"}, ["a", "b", "d"]),
+        ({}, {"OTEL_BRIDGE_HMAC_KEYS_FILE": "/nowhere"}, ["a", "b"]),
+    ],
+)
+def test_hmac_keys_file(tmp_path, profiler, environ, expected):
+    """Its keys come first, those of hmac_keys are good as well, and OSProfiler's default is none of them."""
+    found = read_file(tmp_path, "a\nb\n", environ, **profiler)
+    assert keys(found) == expected
+    assert found.gate.enabled
+    assert found.problems == ()
+    assert found.gate.keys_file is not None
+    assert [key.reveal() for key in found.gate.keys_file.keys.keys] == ["a", "b"]
+
+
+def test_a_key_that_stands_in_both_is_fixed_as_well(tmp_path):
+    """It stays when the file loses it."""
+    found = read_file(tmp_path, "a\nb\n", hmac_keys="b,c")
+    assert [key.reveal() for key in found.gate.fixed_keys.keys] == ["b", "c"]
+
+
+def test_without_a_file_all_keys_are_fixed():
+    found = read(enabled=True, hmac_keys="a")
+    assert found.gate.fixed_keys is found.gate.keys
+
+
+@pytest.mark.parametrize("text", ["", "s3cr3t," * 20_000])
+def test_a_bad_hmac_keys_file_leaves_the_service_untraced(tmp_path, text):
+    found = read_file(tmp_path, text)
+    assert found.gate.enabled == (text == ""), "an empty one is none: OSProfiler's default counts"
+    assert "s3cr3t" not in str(found.problems)
+    assert len(found.problems) == 1
+
+
+def gate_of(environ=None, **options):
+    conf = cfg.ConfigOpts()
+    opts.register_opts(conf)
+    conf.set_override("enabled", True, group="profiler")
+    conf.set_override("hmac_keys", options.pop("hmac_keys", "key"), group="profiler")
+    for name, value in options.items():
+        conf.set_override(name, value, group="otel_bridge")
+    return config.from_conf(conf, environ or {})
+
+
+@pytest.mark.parametrize(
+    ("window", "environ", "expected"),
+    [
+        (None, {}, (0, False)),
+        (60, {}, (60, True)),
+        (None, {"OTEL_BRIDGE_FRESHNESS": "1"}, (0, True)),
+        (None, {"OTEL_BRIDGE_FRESHNESS": "true"}, (0, True)),
+        (None, {"OTEL_BRIDGE_FRESHNESS": "0"}, (0, False)),
+    ],
+)
+def test_freshness(window, environ, expected):
+    """Who asks for it gives it; who is told by the environment gives it without asking."""
+    found = gate_of(environ, **({} if window is None else {"freshness_window": window}))
+    assert (found.gate.freshness_window, found.gate.stamps) == expected
+    assert found.problems == ()
+
+
+def test_a_client_is_told_by_the_environment():
+    assert config.from_environ({"OTEL_BRIDGE_FRESHNESS": "1"}, connection="otel:").gate.stamps
+
+
+@pytest.mark.parametrize(("policy", "enabled"), [({}, False), ({"sampling_ratio": 0.5}, True)])
+def test_a_service_may_trace_unsigned_requests_without_a_key(policy, enabled):
+    """It has been told to; without a policy there would be nothing to trace."""
+    found = gate_of(hmac_keys="", **policy)
+    assert found.gate.enabled is enabled
+    assert bool(found.problems) is not enabled

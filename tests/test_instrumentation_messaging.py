@@ -651,6 +651,7 @@ class TestErrors:
         assert exception["exception.message"] == "no valid host"
         assert "raise raised" in str(remote)
         assert "raise raised" not in client.to_json()
+        assert "exception.stacktrace" not in exception
 
     @pytest.mark.parametrize("name", [None, "", "a\0b", "\udcff", "no name", "x" * 10_000, 7])
     def test_remote_name(

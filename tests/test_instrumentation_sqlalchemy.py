@@ -24,8 +24,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.pool import StaticPool
 
-from otel_bridge.instrumentation.engines import _status_code
 from otel_bridge.instrumentation.sqlalchemy import SQLAlchemyInstrumentor, trace_engine, untrace_engine
+from otel_bridge.instrumentation.statements import status_code
 from otel_bridge.model.sql import MAX_STATEMENT
 from otel_bridge.tracing import context as ctx
 
@@ -292,7 +292,7 @@ class TestErrors:
     )
     def test_status_code(self, error: BaseException, code: str | None) -> None:
         """The code is found where each DBAPI puts it, and nothing else is taken for one."""
-        assert _status_code(error) == code
+        assert status_code(error) == code
 
 
 class _QuotingError(Exception):

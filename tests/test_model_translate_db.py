@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_bridge.model.translate import Query, finish, point_from_info, query_target, to_osprofiler
+from otel_bridge.model.translate import (
+    KnownQuery,
+    Query,
+    finish,
+    point_from_info,
+    query_target,
+    to_osprofiler,
+)
 from otel_bridge.model.translate import db as db_module
 
 CLIENT = 3
@@ -153,3 +160,13 @@ def test_whatever_is_in_the_slots_a_span_comes_out(slots: dict[str, Any]) -> Non
     assert name
     assert len(name) <= 255
     to_osprofiler(name, CLIENT, attributes)
+
+
+def test_a_known_query_is_translated_once():
+    """Each span gets attributes of its own, and a name that somebody gave it."""
+    point = KnownQuery(statement="SELECT 1 FROM t", target=query_target(system="mysql"))
+    first, second = point.translate(), point.translate("given")
+    assert first == Query(statement="SELECT 1 FROM t", target=query_target(system="mysql")).translate()
+    assert second == ("given", first[1])
+    first[1]["db.query.text"] = "changed"
+    assert point.translate()[1]["db.query.text"] == "SELECT ? FROM t"

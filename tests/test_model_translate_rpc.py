@@ -79,23 +79,6 @@ def test_the_kind_of_a_message_is_what_the_transport_is_told(wait: Any, fanout: 
                 "messaging.destination.name": "compute_fanout",
             },
         ),
-        (
-            {
-                "kind": "notification",
-                "method": "instance.create.end",
-                "topic": "notifications.info",
-                "server": None,
-                "system": "fake",
-            },
-            "notify instance.create.end",
-            {
-                "messaging.oslo_messaging.event_type": "instance.create.end",
-                "messaging.system": "fake",
-                "messaging.operation.name": "notify",
-                "messaging.operation.type": "send",
-                "messaging.destination.name": "notifications.info",
-            },
-        ),
     ],
 )
 def test_outgoing_messages(slots: dict[str, Any], name: str, expected: dict[str, Any]) -> None:
@@ -152,15 +135,6 @@ def test_incoming_messages(slots: dict[str, Any], name: str, expected: dict[str,
     assert IncomingMessage(**{**MESSAGE, **ENDPOINT, **slots}).translate() == (name, expected)
 
 
-def test_an_incoming_notification_is_named_by_its_event() -> None:
-    name, attributes = IncomingMessage(
-        kind="notification", method="a.b", topic="t", endpoint="Listener"
-    ).translate()
-    assert name == "process a.b"
-    assert attributes["messaging.operation.type"] == "process"
-    assert "rpc.method" not in attributes
-
-
 def test_a_call_is_no_messaging_operation() -> None:
     for kind in (OutgoingMessage, IncomingMessage):
         attributes = kind(**MESSAGE, kind="call").translate()[1]
@@ -186,7 +160,6 @@ def test_the_point_of_osprofiler_comes_back_as_it_was(serving: bool) -> None:
     [
         (OutgoingMessage(**MESSAGE, kind="cast"), "reboot"),
         (IncomingMessage(**MESSAGE, **ENDPOINT, kind="cast"), FUNCTION),
-        (OutgoingMessage(kind="notification", method="a.b", topic="t"), "a.b"),
     ],
 )
 def test_a_native_span_reads_as_an_rpc_point_with_a_function(point: OutgoingMessage, function: str) -> None:
@@ -336,7 +309,7 @@ def test_whatever_a_message_says_a_span_comes_out(served: Served, named: bool, n
 @settings(deadline=None)
 @given(
     st.dictionaries(st.sampled_from(SLOTS), ODD),
-    st.sampled_from(["call", "cast", "fanout", "notification", None]),
+    st.sampled_from(["call", "cast", "fanout", None]),
 )
 def test_whatever_is_in_the_slots_a_span_comes_out(slots: dict[str, Any], kind: str | None) -> None:
     name, attributes = IncomingMessage(**{**slots, "kind": kind}).describe()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import subprocess
 import sys
@@ -122,6 +123,15 @@ def test_keys_are_secret_and_not_mutable(hidden, monkeypatch):
     assert not keys.mutable
 
 
+def test_what_may_change_at_run_time_is_the_policy():
+    """Nothing else is mutable: oslo.config logs old and new values of mutable options, secrets too."""
+    assert [opt.name for opt in opts.OPTS if opt.mutable] == [
+        "sampling_ratio",
+        "sampling_rules",
+        "trust_traceparent",
+    ]
+
+
 def test_headers_are_secret():
     """oslo.config does not log what authorises the export."""
     assert [opt.name for opt in opts.OPTS if opt.secret] == ["headers"]
@@ -133,7 +143,6 @@ def test_every_option_explains_itself(opt):
     assert len(opt.help) > 40
     assert opt.help.endswith((".", ")"))
     assert opt.default is not None or opt.sample_default is not None
-    assert not opt.mutable
 
 
 def test_samples_are_the_values_in_force():
@@ -184,3 +193,43 @@ def test_generator_prints_the_namespace():
         assert f"#{opt.name} = " in result.stdout
     assert "#timeout = 10.0" in result.stdout
     assert "Warning" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    "opt", [opt for opt in opts.OPTS if isinstance(opt, cfg.IntOpt | cfg.FloatOpt)], ids=lambda opt: opt.name
+)
+def test_every_number_has_a_range(opt):
+    """So that a slip of the pen is refused, and the sample file says what is allowed."""
+    assert opt.type.min is not None
+    assert opt.type.max is not None
+
+
+def test_no_name_is_given_twice():
+    """The options come from several modules."""
+    names = [opt.name for opt in opts.OPTS]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("text", ["often", "2", ""])
+def test_a_mistake_in_a_mutable_number_does_not_end_a_service_that_logs_it(conf, tmp_path, text):
+    """oslo.service logs all options after SIGHUP; what raises then ends the process."""
+    opts.register_opts(conf)
+    path = tmp_path / "service.conf"
+    path.write_text("")
+    conf(["--config-file", str(path)], project="test", default_config_files=[], default_config_dirs=[])
+    path.write_text(f"[otel_bridge]\nsampling_ratio = {text}\n")
+    conf.mutate_config_files()
+    conf.log_opt_values(logging.getLogger("test"), logging.DEBUG)
+
+
+@pytest.mark.parametrize("hidden", [False, True], ids=["osprofiler", "alone"])
+@pytest.mark.parametrize("shared", [False, True], ids=["private", "shared"])
+def test_both_groups_can_be_read_wherever_they_are_registered(hidden, shared, monkeypatch):
+    """On cfg.CONF and on a ConfigOpts of one's own, with osprofiler and without."""
+    if hidden:
+        hide_osprofiler(monkeypatch)
+    conf = cfg.CONF if shared else cfg.ConfigOpts()
+    monkeypatch.setattr(conf, "_groups", dict(conf._groups))  # other tests have cfg.CONF as it was
+    opts.register_opts(conf)
+    assert conf.profiler.enabled is False
+    assert all(hasattr(conf.otel_bridge, opt.dest) for opt in opts.OPTS)

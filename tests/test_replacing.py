@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 
 import pytest
+import wrapt
 
 from otel_bridge.replacing import Replacements
 
@@ -118,3 +119,25 @@ def test_to_undo_twice_is_to_undo_once():
     made.there = "ours"
     replacements.undo()
     assert made.there == "ours"
+
+
+def test_a_function_that_wrapt_has_wrapped_is_wrapped_as_a_method():
+    """As contrib's instrumentations leave them: called from the class's dictionary it would not know self."""
+
+    class Library:
+        def do(self, value: int) -> tuple[object, int]:
+            return self, value
+
+    wrapt.wrap_function_wrapper(Library, "do", lambda found, instance, args, kwargs: found(*args, **kwargs))
+    before = vars(Library)["do"]
+    replacements = Replacements()
+    replacements.wrap(Library, "do", lambda found: lambda self, value: found(self, value + 1))
+    made = Library()
+    assert made.do(1) == (made, 2)
+    replacements.undo()
+    assert vars(Library)["do"] is before
+
+
+def test_what_is_not_there_cannot_be_wrapped():
+    with pytest.raises(AttributeError):
+        Replacements().wrap(module(), "absent", lambda found: found)

@@ -15,6 +15,7 @@ from oslo_config import cfg
 
 import otel_bridge
 from otel_bridge import gate, opts, profiler, runtime, web
+from otel_bridge.tracing import propagation
 from otel_bridge.wire import signing
 from otel_bridge.wire.signing import Key, TraceInfo
 
@@ -444,3 +445,138 @@ def test_a_client_has_a_handle_of_the_environment_and_the_gate_as_it_was(receive
     assert runtime.for_client("other", 9) is handle
     assert runtime.get_tracer_provider() is handle.tracer_provider
     assert caplog.records == []
+
+
+# -- what may change while the service runs ---------------------------------------------------------------
+
+
+def is_traced(key=None):
+    """Whether a request, signed with ``key`` if there is one, is traced, and what it would send on."""
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/"}
+    if key is not None:
+        info, mac = signing.pack(BASE, BASE, Key(key))
+        environ.update(HTTP_X_TRACE_INFO=info, HTTP_X_TRACE_HMAC=mac)
+    sent = []
+
+    def application(environ, start_response):
+        sent.append(web.get_trace_id_headers())
+        return []
+
+    web.WsgiMiddleware.factory({})(application)(environ, lambda *args: None)
+    return sent[0]
+
+
+def conf_from(path, text):
+    path.write_text(f"[profiler]\nenabled = true\nhmac_keys = key\n[otel_bridge]\n{ALONE}{text}\n")
+    conf = cfg.ConfigOpts()
+    opts.register_opts(conf)
+    conf(["--config-file", str(path)], project="test", default_config_files=[], default_config_dirs=[])
+    return conf
+
+
+ALONE = "instrument =\nflush_on_sigterm = false\nprotocol = none\n"
+
+
+@pytest.fixture
+def looks_at_once(monkeypatch):
+    monkeypatch.setattr(gate, "LOOK_INTERVAL", 0.0)
+
+
+def test_the_policy_is_in_force_from_setup_to_shutdown():
+    assert not is_traced()
+    otel_bridge.setup(conf_with(protocol="none", sampling_ratio=1.0))
+    assert is_traced()
+    otel_bridge.shutdown()
+    assert not is_traced()
+    assert gate.unsigned == []
+
+
+def test_a_service_that_is_not_enabled_has_no_policy():
+    conf = conf_with(protocol="none", sampling_ratio=1.0)
+    conf.set_override("enabled", False, "profiler")
+    otel_bridge.setup(conf)
+    assert not is_traced()
+
+
+def test_rules_are_for_services_by_their_names_in_traces():
+    rules = ["glance: / = 1", "nova-compute: / = 1"]
+    otel_bridge.setup(conf_with(protocol="none", sampling_rules=rules), project="nova", service="compute")
+    assert [len(policy.rules) for policy in gate.unsigned] == [1]
+    assert is_traced()
+
+
+def test_oslo_configs_mutation_changes_the_policy(tmp_path):
+    conf = conf_from(tmp_path / "conf", "")
+    otel_bridge.setup(conf)
+    assert not is_traced()
+    conf_from(tmp_path / "conf", "sampling_ratio = 1")
+    conf.mutate_config_files()
+    assert is_traced()
+    otel_bridge.shutdown()
+    conf_from(tmp_path / "conf", "sampling_ratio = 0.5")
+    conf.mutate_config_files()
+    assert gate.unsigned == []
+
+
+def test_a_changed_file_changes_the_policy_where_nobody_mutates(tmp_path, looks_at_once):
+    otel_bridge.setup(conf_from(tmp_path / "conf", "sampling_ratio = 0"))
+    assert not is_traced()
+    conf_from(tmp_path / "conf", "sampling_ratio = 1")
+    assert is_traced()
+
+
+def test_a_policy_where_there_was_none_is_noticed_at_a_signed_request(tmp_path, looks_at_once):
+    otel_bridge.setup(conf_from(tmp_path / "conf", ""))
+    conf_from(tmp_path / "conf", "sampling_ratio = 1")
+    assert not is_traced()
+    assert is_traced("key")
+    assert is_traced()
+
+
+@pytest.mark.parametrize("by", ["option", "environment"])
+def test_a_changed_file_of_keys_changes_the_keys(tmp_path, looks_at_once, monkeypatch, by):
+    path = tmp_path / "keys"
+    path.write_text("old")
+    if by == "option":
+        otel_bridge.setup(conf_with(protocol="none", hmac_keys_file=str(path)))
+    else:
+        monkeypatch.setenv("OTEL_BRIDGE_HMAC_KEYS_FILE", str(path))
+        monkeypatch.setenv("OTEL_BRIDGE_HMAC_KEYS", "key")
+        monkeypatch.setenv("OTEL_TRACES_EXPORTER", "none")
+        otel_bridge.setup()
+    assert [bool(is_traced(key)) for key in ("old", "new", "key")] == [True, False, True]
+    path.write_text("new")
+    assert [bool(is_traced(key)) for key in ("old", "new", "key")] == [False, True, True]
+
+
+def test_a_window_is_asked_for_and_given():
+    otel_bridge.setup(conf_with(protocol="none", freshness_window=60, sampling_ratio=1.0))
+    assert not is_traced("key")
+    assert "X-Trace-Freshness" in is_traced()
+    otel_bridge.shutdown()
+    otel_bridge.setup(conf_with(protocol="none", sampling_ratio=1.0))
+    assert "X-Trace-Freshness" not in is_traced("key")
+
+
+def test_a_client_is_told_by_the_environment_to_be_fresh(monkeypatch):
+    monkeypatch.setenv("OTEL_BRIDGE_FRESHNESS", "1")
+    runtime.for_client("client", 1.0)
+    info = TraceInfo(5, 0, Key("key"))
+    above = api.SpanContext(5, 7, False)
+    assert "X-Trace-Freshness" in propagation.headers(above, info)
+
+
+def test_a_service_without_keys_has_a_policy_and_no_other_way_in():
+    conf = conf_with(protocol="none", sampling_ratio=1.0)
+    conf.set_override("hmac_keys", "", "profiler")
+    otel_bridge.setup(conf)
+    assert set(is_traced()) == {"traceparent"}
+    assert not is_traced("any")
+    profiler.init("any")
+    assert profiler.get() is None
+
+
+def test_an_unknown_library_leaves_the_service_untraced(caplog):
+    otel_bridge.setup(conf_with(protocol="none", instrument=["redis"]))
+    assert not is_traced("key")
+    assert "known are: messaging" in caplog.text

@@ -1,5 +1,7 @@
 """tracing/propagation.py: signed trace info as an OpenTelemetry propagation format."""
 
+import time
+
 import pytest
 from opentelemetry import trace as api
 from opentelemetry.context.context import Context
@@ -10,7 +12,8 @@ from otel_bridge.tracing import context as ctx
 from otel_bridge.tracing import propagation
 from otel_bridge.tracing.propagation import OSProfilerPropagator, Remote
 from otel_bridge.wire import ids, signing
-from otel_bridge.wire.signing import Key, KeyRing, TraceInfo
+from otel_bridge.wire.freshness import Window
+from otel_bridge.wire.signing import NO_KEY, Key, KeyRing, TraceInfo
 
 BASE, PARENT = "0af76519-16cd-43dd-8448-eb211c80319c", "11111111-2222-4333-8444-555555555555"
 TRACE_ID, PARENT_ID = ids.trace_id(BASE), ids.span_id(PARENT)
@@ -85,7 +88,7 @@ def test_what_is_injected_can_be_extracted_with_the_same_parent(provider, keys):
     assert (again.trace_id, again.span_id) == (TRACE_ID, span.context.span_id)
     w3c = api.get_current_span(TraceContextTextMapPropagator().extract(carrier, Context())).get_span_context()
     assert (w3c.trace_id, w3c.span_id) == (TRACE_ID, span.context.span_id)
-    assert set(carrier) == propagator.fields
+    assert set(carrier) == propagator.fields - {"X-Trace-Freshness"}
 
 
 def test_the_key_is_in_nothing_that_is_sent(keys):
@@ -124,7 +127,7 @@ def test_another_provider_stays_in_the_trace_of_a_signed_root(keys):
 
 def test_a_carrier_is_what_from_carrier_takes(keys):
     info = TraceInfo(TRACE_ID, PARENT_ID, KEY)
-    value = propagation.carrier(api.SpanContext(TRACE_ID, 0xAA, False), info)
+    value = propagation.carrier(0xAA, info)
     found = propagation.from_carrier(value, keys)
     assert (found.trace_id, found.parent_span_id) == (TRACE_ID, 0xAA)
 
@@ -148,3 +151,66 @@ def test_a_carrier_is_what_from_carrier_takes(keys):
 )
 def test_a_hostile_carrier_is_nothing(keys, value):
     assert propagation.from_carrier(value, keys) is None
+
+
+@pytest.mark.parametrize(
+    ("traceparent", "linked"),
+    [
+        (f"00-{TRACE_ID ^ 1:032x}-00000000000000aa-01", (TRACE_ID ^ 1, 0xAA, 1)),
+        (f"00-{TRACE_ID ^ 1:032x}-00000000000000aa-00", (TRACE_ID ^ 1, 0xAA, 0)),
+        (f"00-{TRACE_ID:032x}-00000000000000aa-01", None),
+        ("nonsense", None),
+        (None, None),
+    ],
+)
+def test_a_traceparent_of_another_trace_is_for_a_link(keys, traceparent, linked):
+    carrier = headers() if traceparent is None else headers(traceparent=traceparent)
+    remote = api.get_current_span(OSProfilerPropagator(keys).extract(carrier, Context()))
+    found = remote.beside
+    assert (found and (found.trace_id, found.span_id, int(found.trace_flags))) == linked
+    assert (remote.get_span_context().trace_id, remote.parent_id == PARENT_ID) == (
+        TRACE_ID,
+        linked is not None or traceparent in (None, "nonsense"),
+    )
+
+
+def test_a_traceparent_without_a_signature_links_nothing(keys):
+    carrier = {"traceparent": f"00-{TRACE_ID ^ 1:032x}-00000000000000aa-01"}
+    assert OSProfilerPropagator(keys).extract(carrier, Context()) == Context()
+
+
+def test_signed_headers_can_be_asked_to_be_fresh(keys):
+    asked = []
+
+    def is_fresh(*arguments):
+        asked.append(arguments)
+        return len(asked) == 1
+
+    propagator = OSProfilerPropagator(keys, is_fresh)
+    carrier = headers(**{"X-Trace-Freshness": "stamp"})
+    assert propagator.extract(carrier, Context()) != Context()
+    assert propagator.extract(headers(), Context()) == Context()
+    pair = carrier["X-Trace-Info"], carrier["X-Trace-HMAC"]
+    assert asked == [(*pair, "stamp", KEY), (*pair, "", KEY)]
+
+
+def test_headers_are_stamped_where_that_is_wanted(provider, keys):
+    context = OSProfilerPropagator(keys).extract(headers(), Context())
+    propagation.stamping(True)
+    try:
+        one, other = ({}, {})
+        for carrier in (one, other):
+            OSProfilerPropagator(keys).inject(carrier, context)
+    finally:
+        propagation.stamping(False)
+    window = Window(60, 0)
+    for carrier in (one, other):
+        pair = carrier["X-Trace-Info"], carrier["X-Trace-HMAC"]
+        assert window.refusal(*pair, carrier["X-Trace-Freshness"], KEY, time.time()) is None
+        assert {name.lower() for name in carrier} == propagation.HEADER_NAMES
+
+
+def test_of_a_trace_without_a_key_only_traceparent_goes_out():
+    info = TraceInfo(TRACE_ID, 0, NO_KEY)
+    above = api.SpanContext(TRACE_ID, 0xAA, False, api.TraceFlags(1))
+    assert set(propagation.headers(above, info)) == {"traceparent"}

@@ -349,3 +349,30 @@ def test_a_trace_that_goes_on_in_a_forked_child_has_the_childs_resource(sink):
     if not child:
         os._exit(0 if span.resource.attributes["process.pid"] == os.getpid() else 1)
     assert os.waitpid(child, 0)[1] == 0
+
+
+BESIDE = SpanContext(0xDEF << 64 | 1, 3, True, TraceFlags(1))
+
+
+@pytest.mark.parametrize("way", ["start_span", "start_as_current_span", "leaf", "span"])
+def test_the_first_span_below_a_signed_request_links_to_the_trace_beside_it(tracer, way):
+    remote = Remote(INFO, beside=BESIDE)
+    token = ctx.attach(remote, INFO)
+    first, second = getattr(tracer, way)("first"), getattr(tracer, way)("second")
+    ctx.detach(token)
+    assert [link.context for link in first.links] == [BESIDE]
+    assert list(second.links) == []
+    assert (first.context.trace_id, first.parent.span_id) == (INFO.trace_id, 7)
+
+
+def test_the_link_comes_beside_those_that_were_given(tracer):
+    given = Link(SpanContext(1, 2, True))
+    span = tracer.start_span("x", below(Remote(INFO, beside=BESIDE)), links=[given])
+    assert [link.context.span_id for link in span.links] == [2, 3]
+
+
+def test_a_span_that_is_not_the_first_below_a_request_takes_no_link(provider, tracer):
+    remote = Remote(INFO, beside=BESIDE)
+    with tracer.start_as_current_span("x", below(remote)):
+        inner = tracer.start_span("inner")
+    assert list(inner.links) == []

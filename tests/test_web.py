@@ -4,6 +4,7 @@ import contextvars
 import gc
 import io
 import threading
+import time
 from types import SimpleNamespace
 from wsgiref.util import FileWrapper, setup_testing_defaults
 from wsgiref.validate import validator
@@ -21,9 +22,10 @@ from opentelemetry.trace import SpanKind, StatusCode
 from osprofiler import _utils as upstream
 
 from otel_bridge import gate, profiler, web
+from otel_bridge.policy import Policy, Rule, parse_network
 from otel_bridge.tracing import context as ctx
-from otel_bridge.tracing import points
-from otel_bridge.wire import ids, signing
+from otel_bridge.tracing import points, propagation
+from otel_bridge.wire import freshness, ids, signing
 from otel_bridge.wire.signing import Key, KeyRing
 
 BASE, PARENT = "0af76519-16cd-43dd-8448-eb211c80319c", "11111111-2222-4333-8444-555555555555"
@@ -655,3 +657,194 @@ def test_points_are_recorded_after_the_request_around_them_has_ended(sink, gated
     left[0].run(late)
     request_span, late_span = sink.spans
     assert late_span.parent.span_id == request_span.context.span_id
+
+
+# -- requests that nobody signed --------------------------------------------------------------------------
+
+
+def outgoing_of(seen):
+    def app(environ, start_response):
+        seen.append(web.get_trace_id_headers())
+        return hello(environ, start_response)
+
+    return app
+
+
+@pytest.mark.parametrize("as_function", [False, True])
+def test_an_unsigned_request_that_the_policy_takes_is_a_trace_of_its_own(gated, sink, as_function):
+    gate.enable(KeyRing.parse("first,key"))
+    seen = []
+    app = gated(outgoing_of(seen))
+    app = app.as_function() if as_function else app  # made before there is a policy
+    gate.decide(Policy(1.0))
+    stray = f"00-{ids.trace_id(BASE):032x}-{1:016x}-01"
+    assert Response(app, request(key=None, HTTP_TRACEPARENT=stray)).read() == b"hello"
+    (span,) = sink.spans
+    assert (span.name, span.kind, span.parent, list(span.links)) == (
+        "GET /v2.1/servers",
+        SpanKind.SERVER,
+        None,
+        [],
+    )
+    assert span.context.trace_id != ids.trace_id(BASE)
+    (headers,) = seen
+    info = KeyRing.parse("first").verify(headers["X-Trace-Info"], headers["X-Trace-HMAC"])
+    assert (info.trace_id, info.parent_span_id) == (span.context.trace_id, span.context.span_id)
+
+
+def test_without_a_key_only_traceparent_goes_out(gated, sink):
+    gate.enable(KeyRing())
+    gate.decide(Policy(1.0))
+    seen = []
+    Response(gated(outgoing_of(seen), hmac_keys=None), request(key=None)).read()
+    (span,) = sink.spans
+    assert seen == [{"traceparent": f"00-{span.context.trace_id:032x}-{span.context.span_id:016x}-01"}]
+
+
+@pytest.mark.parametrize(
+    ("policy", "extra"),
+    [
+        (Policy(0.0), {}),
+        (Policy(1.0, (Rule("/v2.1/servers", 0.0),)), {}),
+        (Policy(proxies=(parse_network("::1"),)), {"REMOTE_ADDR": "::1"}),
+    ],
+    ids=["ratio", "rule", "proxy without traceparent"],
+)
+def test_an_unsigned_request_that_it_does_not_take_is_untraced(gated, sink, policy, extra):
+    gate.decide(policy)
+    assert Response(gated(hello), request(key=None, **extra)).read() == b"hello"
+    assert sink.spans == []
+
+
+def test_what_a_trusted_proxy_traces_goes_on_here(gated, sink):
+    gate.decide(Policy(proxies=(parse_network("192.0.2.1"),)))
+    traceparent = f"00-{ids.trace_id(BASE):032x}-{0xAA:016x}-01"
+    Response(gated(hello), request(key=None, REMOTE_ADDR="192.0.2.1", HTTP_TRACEPARENT=traceparent)).read()
+    (span,) = sink.spans
+    assert (span.context.trace_id, span.parent.span_id) == (ids.trace_id(BASE), 0xAA)
+
+
+def test_a_signature_that_is_not_valid_is_no_unsigned_request(gated, sink):
+    """Whoever claims to be entitled and is not, is not given the dice."""
+    gate.decide(Policy(1.0))
+    before = gate.refused.value()
+    assert Response(gated(hello), request(key="other")).read() == b"hello"
+    assert (sink.spans, gate.refused.value()) == ([], before + 1)
+
+
+def test_a_valid_signature_is_traced_whatever_the_policy_says(gated, sink):
+    gate.decide(Policy(0.0))
+    Response(gated(hello), request()).read()
+    assert sink.spans[0].context.trace_id == ids.trace_id(BASE)
+
+
+def test_two_filters_in_a_pipeline_decide_once(gated, sink, monkeypatch):
+    decided = []
+    monkeypatch.setattr(web, "admit", lambda environ, own: decided.append(own))
+    gate.decide(Policy(0.5))
+    Response(gated(gated(hello)), request(key=None)).read()
+    assert len(decided) == 1
+    assert sink.spans == []
+
+
+def test_a_decision_that_fails_serves_untraced(gated, sink, caplog):
+    gate.decide(Policy(1.0, (Rule("/", 1.0),)))
+    assert (
+        Response(gated(hello), {**request(key=None), "PATH_INFO": b"/", "SCRIPT_NAME": None}).read()
+        == b"hello"
+    )
+    monkey = {**request(key=None), "REQUEST_METHOD": "GET", "HTTP_TRACEPARENT": 5}
+    gate.decide(Policy(0.0, proxies=(parse_network("::1"),)))
+    assert Response(gated(hello), monkey).read() == b"hello"
+    assert "TypeError" in caplog.text
+
+
+def test_on_the_sdks_provider_an_unsigned_request_is_a_trace_of_its_own(gated):
+    exporter = InMemorySpanExporter()
+    sdk = SdkProvider()
+    sdk.add_span_processor(SimpleSpanProcessor(exporter))
+    gate.decide(Policy(1.0))
+    Response(gated(hello, tracer_provider=sdk), request(key=None)).read()
+    (span,) = exporter.get_finished_spans()
+    assert span.name == "GET /v2.1/servers"
+
+
+# -- links ------------------------------------------------------------------------------------------------
+
+
+OTHER = (1 << 64) + 2, 3
+
+
+@pytest.mark.parametrize("sdk", [False, True], ids=["ours", "sdk"])
+def test_a_traceparent_of_another_trace_is_linked_and_not_merged(gated, sink, sdk):
+    exporter = InMemorySpanExporter()
+    arguments = {}
+    if sdk:
+        arguments["tracer_provider"] = provider = SdkProvider()
+        provider.add_span_processor(SimpleSpanProcessor(exporter))
+    traceparent = f"00-{OTHER[0]:032x}-{OTHER[1]:016x}-01"
+    Response(gated(hello, **arguments), request(HTTP_TRACEPARENT=traceparent)).read()
+    (span,) = exporter.get_finished_spans() if sdk else sink.spans
+    assert (span.context.trace_id, span.parent.span_id) == (ids.trace_id(BASE), ids.span_id(PARENT))
+    assert [(link.context.trace_id, link.context.span_id) for link in span.links] == [OTHER]
+
+
+@pytest.mark.parametrize("traceparent", ["", "nonsense", f"00-{ids.trace_id(BASE):032x}-{0xAA:016x}-01"])
+def test_any_other_traceparent_is_not_linked(gated, sink, traceparent):
+    Response(gated(hello), request(HTTP_TRACEPARENT=traceparent)).read()
+    assert list(sink.spans[0].links) == []
+
+
+# -- freshness --------------------------------------------------------------------------------------------
+
+
+def fresh(environ, now=None, nonce=bytes(16)):
+    info, mac = environ["HTTP_X_TRACE_INFO"], environ["HTTP_X_TRACE_HMAC"]
+    stamp = freshness.stamp(info, mac, Key("key"), time.time() if now is None else now, nonce)
+    return {**environ, "HTTP_X_TRACE_FRESHNESS": stamp}
+
+
+def test_a_fresh_request_is_traced_once(gated, sink):
+    gate.require_fresh(60)
+    environ = fresh(request())
+    for _ in range(3):
+        assert Response(gated(hello), dict(environ)).read() == b"hello"
+    assert len(sink.spans) == 1
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [request(), fresh(request(), now=1000), {**request(), "HTTP_X_TRACE_FRESHNESS": "x" * 10_000}],
+    ids=["none", "stale", "garbage"],
+)
+def test_a_signed_request_that_is_not_fresh_is_untraced(gated, sink, environ):
+    gate.require_fresh(60)
+    gate.decide(Policy(1.0))
+    assert Response(gated(hello), environ).read() == b"hello"
+    assert sink.spans == []
+
+
+def test_two_filters_in_a_pipeline_use_a_header_once(gated, sink):
+    gate.require_fresh(60)
+    before = gate.refused.value()
+    Response(gated(gated(hello)), fresh(request())).read()
+    assert (len(sink.spans), gate.refused.value()) == (1, before)
+
+
+def test_who_does_not_ask_for_it_ignores_it(gated, sink):
+    Response(gated(hello), fresh(request(), now=1000)).read()
+    assert len(sink.spans) == 1
+
+
+def test_what_a_service_sends_is_fresh_for_another_one(gated, sink):
+    gate.require_fresh(60)
+    propagation.stamping(True)
+    seen = []
+    try:
+        Response(gated(outgoing_of(seen)), fresh(request())).read()
+    finally:
+        propagation.stamping(False)
+    environ = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in seen[0].items()}
+    Response(gated(hello), {**request(key=None), **environ}).read()
+    first, second = sink.spans
+    assert second.parent.span_id == first.context.span_id

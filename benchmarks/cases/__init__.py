@@ -8,8 +8,12 @@ from benchmarks.cases import (
     closed_point,
     database,
     encoder,
+    http_client,
     lateness,
+    logs,
     memory,
+    rpc,
+    threads,
     trace_point,
     wsgi_closed,
     wsgi_open,
@@ -28,5 +32,9 @@ CASES: dict[str, Case] = {
         memory.QUEUED,
         memory.DAY,
         database.CASE,
+        http_client.CASE,
+        rpc.CASE,
+        threads.CASE,
+        logs.CASE,
     )
 }

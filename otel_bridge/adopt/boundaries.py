@@ -20,14 +20,16 @@ from opentelemetry import trace as api
 from opentelemetry.context.context import Context
 
 from otel_bridge.adopt.activate import after_import
+from otel_bridge.instrumentation.infrastructure import is_loop
 from otel_bridge.replacing import Replacements
 from otel_bridge.tracing import context as ctx
 from otel_bridge.tracing import points
+from otel_bridge.tracing.carried import HANDS_KEY, Carried, handed_on, within
 
-_get, _set = ctx.get, ctx.set_
+_get = ctx.get
 _TRACE_INFO = ctx.TRACE_INFO_KEY
 #: What of the context belongs to a trace.
-_OURS = (points.OPEN_KEY, ctx.SERVED_KEY, ctx.TRACE_INFO_KEY, ctx.SPAN_KEY)
+_OURS = (points.OPEN_KEY, ctx.SERVED_KEY, HANDS_KEY, ctx.TRACE_INFO_KEY, ctx.SPAN_KEY)
 #: Attribute of a work item: the context that it was submitted in, if that was traced.
 _CARRIED = "_otel_bridge_context"
 
@@ -52,7 +54,7 @@ def _rpc(module: ModuleType, replacements: Replacements) -> None:
         if served is not None:
             begin = Context(begin)
             dict.__setitem__(begin, ctx.SERVED_KEY, served)
-        return _within(begin, process, server, incoming)
+        return within(begin, process, server, incoming)
 
     replacements.replace(module.RPCServer, "_process_incoming", _process_incoming)
 
@@ -67,7 +69,7 @@ def _notifications(module: ModuleType, replacements: Replacements) -> None:
 def _listening(process: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(process)
     def _process_incoming(server: Any, incoming: Any) -> Any:
-        return _within(_for_message(_get()), process, server, incoming)
+        return within(_for_message(_get()), process, server, incoming)
 
     return _process_incoming
 
@@ -79,29 +81,25 @@ def _work_items(cls: type, replacements: Replacements) -> None:
     @functools.wraps(make)
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         make(self, *args, **kwargs)
-        context = _get()
-        if _TRACE_INFO in context:
+        function = getattr(self, "fn", None)
+        if function.__class__ is Carried:  # by the instrumentation of threads: it is carried once
+            function, carried = function.take()
+            self.fn = function
+        else:
+            context = _get()
+            carried = handed_on(context) if _TRACE_INFO in context and not is_loop(function) else None
+        if carried is not None:
             try:
-                setattr(self, _CARRIED, _handed_on(context))
+                setattr(self, _CARRIED, carried)
             except AttributeError:  # an item with slots: it begins without a trace
                 return
 
     @functools.wraps(work)
     def run(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return _within(getattr(self, _CARRIED, None) or _untraced(_get()), work, self, *args, **kwargs)
+        return within(getattr(self, _CARRIED, None) or _untraced(_get()), work, self, *args, **kwargs)
 
     replacements.replace(cls, "__init__", __init__)
     replacements.replace(cls, "run", run)
-
-
-def _handed_on(context: Context) -> Context:
-    """The context for work that is handed on: the same trace, but the open points stay their starter's."""
-    if points.OPEN_KEY not in context and ctx.SERVED_KEY not in context:
-        return context
-    changed = Context(context)
-    dict.pop(changed, points.OPEN_KEY, None)
-    dict.pop(changed, ctx.SERVED_KEY, None)
-    return changed
 
 
 def _for_message(context: Context) -> Context:
@@ -120,21 +118,3 @@ def _untraced(context: Context) -> Context:
     for key in _OURS:
         dict.pop(changed, key, None)
     return changed
-
-
-def _within(begin: Context, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    """Do a unit of work that begins with ``begin``, and leave the context as it was.
-
-    What the unit has left open ends with it, marked incomplete.
-    """
-    before = _get()
-    if begin is not before:
-        _set(begin)
-    try:
-        return work(*args, **kwargs)
-    finally:
-        now = _get()
-        if now is not before:
-            if now is not begin:
-                points.end_open(points.last(now), points.last(begin))
-            _set(before)

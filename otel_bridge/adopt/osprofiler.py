@@ -11,7 +11,7 @@ import threading
 from typing import Any
 
 from otel_bridge import profiler, runtime
-from otel_bridge.adopt import boundaries, exits, queries, requests, web, wrappers
+from otel_bridge.adopt import boundaries, queries, requests, web, wrappers
 from otel_bridge.log import LOG
 from otel_bridge.replacing import Replacements
 from otel_bridge.settings import GateSettings
@@ -123,8 +123,7 @@ def _replace(handle: runtime.Handle | None, replacements: Replacements) -> None:
     # Without an exporter the gate was not opened; upstream's enable(), called later, is not to open it.
     settings = GateSettings() if handle.unusable else handle.settings.gate
     web.adopt(osprofiler.web, settings, provider, replacements)
-    queries.adopt(osprofiler.sqlalchemy, provider, replacements)
+    queries.adopt(osprofiler.sqlalchemy, provider, replacements, handle.settings.capture)
     if sends:
         requests.adopt(osprofiler.requests, provider, replacements)
     boundaries.install(replacements)
-    exits.install(handle, replacements)

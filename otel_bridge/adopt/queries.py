@@ -16,34 +16,43 @@ from opentelemetry import trace as api
 from otel_bridge.adopt.wrappers import functions_of, inner_code
 from otel_bridge.log import warn
 from otel_bridge.replacing import Replacements
+from otel_bridge.settings import CaptureSettings
 from otel_bridge.tracing.failure import type_name
 
 
-def adopt(upstream: ModuleType, tracer_provider: api.TracerProvider, replacements: Replacements) -> None:
+def adopt(
+    upstream: ModuleType,
+    tracer_provider: api.TracerProvider,
+    replacements: Replacements,
+    capture: CaptureSettings | None = None,
+) -> None:
     """Have ``add_tracing`` (and with it ``wrap_session``) trace engines our way, and those traced before.
 
     Args:
         upstream: ``osprofiler.sqlalchemy``.
         tracer_provider: makes the spans.
         replacements: takes back what is changed here; engines stay traced.
+        capture: whether parameters and row counts are recorded; neither by default.
     """
 
     def add_tracing(sqlalchemy: Any, engine: Any, name: str, hide_result: bool = True) -> None:
         """``osprofiler.sqlalchemy.add_tracing``. Results are never recorded."""
         if not upstream._DISABLED:
-            _trace(engine, name, tracer_provider)
+            _trace(engine, name, tracer_provider, capture)
 
     replacements.replace(upstream, "add_tracing", add_tracing)
     for engine, name in _take_over(upstream, replacements):
-        _trace(engine, name, tracer_provider)
+        _trace(engine, name, tracer_provider, capture)
 
 
-def _trace(engine: Any, name: str, tracer_provider: api.TracerProvider) -> None:
+def _trace(
+    engine: Any, name: str, tracer_provider: api.TracerProvider, capture: CaptureSettings | None
+) -> None:
     try:
         from otel_bridge.instrumentation.engines import trace_engine
 
         # A session may be bound to a connection, whose engine is meant.
-        trace_engine(getattr(engine, "engine", engine), tracer_provider, name=name)
+        trace_engine(getattr(engine, "engine", engine), tracer_provider, name=name, capture=capture)
     except Exception as error:  # an engine of another make
         warn(f"the statements of an SQLAlchemy engine are not traced: {type_name(type(error))}")
 

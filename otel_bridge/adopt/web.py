@@ -14,6 +14,7 @@ from opentelemetry import trace as api
 from webob.exc import HTTPException  # type: ignore[import-untyped, unused-ignore]
 
 from otel_bridge import gate
+from otel_bridge.gate import unsigned
 from otel_bridge.replacing import Replacements
 from otel_bridge.settings import GateSettings
 from otel_bridge.web import SIGNED, WsgiMiddleware, get_trace_id_headers
@@ -65,7 +66,7 @@ def _enable(settings: GateSettings) -> Any:
         elif not set(texts) - {DEFAULT_KEY} and own:
             # Neither an empty option nor its default, which everybody knows, stands in for keys from the
             # environment; and a gate without keys would take any key that a message names.
-            gate.enable(settings.keys)
+            gate.enable(settings.fixed_keys)
         else:
             gate.enable(given)
 
@@ -78,7 +79,7 @@ def _call(tracer_provider: api.TracerProvider | None) -> Any:
     def __call__(self: Any, environ: Any, start_response: Any = None) -> Any:
         if start_response is None:  # WebOb's way of calling an application, with a request
             return environ.get_response(functools.partial(__call__, self))
-        if SIGNED not in environ:
+        if SIGNED not in environ and not unsigned:
             try:
                 return self.application(environ, start_response)
             except HTTPException as response:  # upstream's WebOb takes it for the answer that it is

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import os
 import shlex
 import sys
+import time
 import uuid
 from typing import Any
 from urllib.parse import urlsplit
 
 from otel_bridge.cli.errors import FOUND, UsageError
 from otel_bridge.cli.output import Output
-from otel_bridge.wire import ids, signing
+from otel_bridge.config.gate import FRESHNESS_VARIABLE, wants_freshness
+from otel_bridge.wire import freshness, ids, signing
 
 
 def add_parser(subparsers: Any) -> None:
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "sign",
         help="print signed trace headers for a request",
-        description="Prints the two headers that make services trace a request, and the id of its trace.",
+        description="Prints the headers that make services trace a request, and the id of its trace.",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -36,6 +39,13 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--curl", metavar="URL", help="print a curl command that sends the signed request to this URL"
     )
+    parser.add_argument(
+        "--freshness",
+        action="store_true",
+        default=wants_freshness(os.environ.get(FRESHNESS_VARIABLE)),
+        help=f"print {freshness.FRESHNESS_HEADER}, too, which services with freshness_window ask"
+        " for: the headers are then good for one request, soon (default: if OTEL_BRIDGE_FRESHNESS is 1)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -44,6 +54,9 @@ def run(args: argparse.Namespace) -> int:
     # parent_id == base_id is how OSProfiler says that there is no span above.
     info, mac = signing.pack(base_id, base_id, key)
     headers = [f"{signing.TRACE_INFO_HEADER}: {info}", f"{signing.TRACE_HMAC_HEADER}: {mac}"]
+    if args.freshness:
+        stamp = freshness.stamp(info, mac, key, time.time(), os.urandom(freshness.NONCE_BYTES))
+        headers.append(f"{freshness.FRESHNESS_HEADER}: {stamp}")
     trace_id = [f"Trace id: {base_id}", f"Trace id: {ids.format_trace_id(ids.trace_id(base_id))}"]
     if args.curl is None:
         lines = headers + trace_id

@@ -13,6 +13,7 @@ from otel_bridge.config import connection as connections
 from otel_bridge.config.connection import Connection
 from otel_bridge.config.export import read_export
 from otel_bridge.config.gate import read_gate
+from otel_bridge.config.policy import service_names
 from otel_bridge.config.reading import read_files
 from otel_bridge.config.sources import Sources, Text, show
 from otel_bridge.settings import (
@@ -23,6 +24,7 @@ from otel_bridge.settings import (
     QueueSettings,
     Settings,
 )
+from otel_bridge.wire.destinations import Destinations
 
 if TYPE_CHECKING:
     from oslo_config.cfg import ConfigOpts
@@ -109,24 +111,34 @@ def _build(
 ) -> Settings:
     connected = _connection(sources, connection)
     export = read_export(sources, connected)
+    instrument = _instrument(sources, INSTRUMENTATIONS if connection is None else ())
     broken = any(problem.fatal for problem in sources.problems)
     if broken:
         export = replace(export, protocol="none")
-    gate = read_gate(sources, keys_follow=connection is not None and not sources.has_options)
+    described = resource.build(project=project, service=service, host=host, attributes=_attributes(sources))
+    gate = read_gate(
+        sources, service_names(described), keys_follow=connection is not None and not sources.has_options
+    )
     # The variable first: it is set by who reads, and the option once, for everybody.
     store = sources.text(None, "OTEL_BRIDGE_STORE") or sources.text("store", secret=True)
     return Settings(
         export=export,
         queue=_queue(sources),
         limits=_limits(sources),
-        resource=MappingProxyType(
-            resource.build(project=project, service=service, host=host, attributes=_attributes(sources))
-        ),
+        resource=MappingProxyType(described),
         gate=replace(gate, enabled=False) if broken else gate,
-        capture=CaptureSettings(args=sources.flag("capture_args"), thread=sources.flag("capture_thread")),
+        capture=CaptureSettings(
+            args=sources.flag("capture_args"),
+            thread=sources.flag("capture_thread"),
+            sql_parameters=sources.flag("capture_sql_parameters"),
+            row_counts=sources.flag("capture_row_counts"),
+        ),
         redact_keys=_redact_keys(sources),
+        propagate_to=_propagate_to(sources),
+        rpc_trace_info=sources.option("rpc_trace_info") or "off",
         store=connected.store if store is None else store.value,
-        instrument=_instrument(sources, INSTRUMENTATIONS if connection is None else ()),
+        instrument=instrument,
+        set_global=sources.flag("set_global"),
         flush_on_sigterm=sources.flag("flush_on_sigterm", default=True),
         problems=tuple(sources.problems),
     )
@@ -235,6 +247,29 @@ def _redact_keys(sources: Sources) -> tuple[str, ...]:
     return tuple(name for name in names if name not in useless)
 
 
+def _propagate_to(sources: Sources) -> tuple[str, ...] | None:
+    origin, entries = "[otel_bridge] propagate_to", sources.option("propagate_to")
+    if entries is None:
+        origin = "OTEL_BRIDGE_PROPAGATE_TO"
+        found = sources.variable(origin)
+        if found is None:
+            return None
+        entries = found.split(",")
+    kept = []
+    for entry in (entry.strip() for entry in entries if entry.strip()):
+        try:
+            Destinations([entry])
+        except ValueError:  # left out, so that nothing goes where nobody wants it
+            sources.report(
+                origin,
+                f"{show(entry)} is no host name, .domain, address or network, so it is ignored (a URL or a"
+                " port does not belong there)",
+            )
+        else:
+            kept.append(entry)
+    return tuple(kept)
+
+
 def _instrument(sources: Sources, default: tuple[str, ...]) -> tuple[str, ...]:
     names = sources.option("instrument")
     if names is None:
@@ -246,6 +281,8 @@ def _instrument(sources: Sources, default: tuple[str, ...]) -> tuple[str, ...]:
     if unknown:
         sources.report(
             "[otel_bridge] instrument",
-            f"{show(', '.join(unknown))} is unknown and ignored; known are: {', '.join(INSTRUMENTATIONS)}",
+            f"{show(', '.join(unknown))} is unknown; known are: {', '.join(INSTRUMENTATIONS)}."
+            " Tracing is off until it is corrected",
+            fatal=True,
         )
     return tuple(name for name in INSTRUMENTATIONS if name in names)

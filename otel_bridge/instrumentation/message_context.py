@@ -1,18 +1,19 @@
 """The message context of oslo.messaging as a carrier of the trace.
 
 It travels under :data:`CARRIER` as signed trace info, its HMAC and a ``traceparent``, and is verified on
-receipt; the HMAC key itself is never sent. Where the sending service's own serializer put OSProfiler's
-``trace_info`` there (with the key, as OSProfiler does), that is kept, with the span that sends as parent; and
-where a message carries nothing else it is accepted, if the key is one of ours.
+receipt; the HMAC key itself is never sent there. Where the sending service's own serializer put OSProfiler's
+``trace_info`` beside it (with the key, as OSProfiler does), that is kept, with the span that sends as parent;
+where it did not, the operator may want us to (``[otel_bridge] rpc_trace_info``). A message
+that carries ``trace_info`` only is accepted, if it names a key of ours.
 """
 
 from __future__ import annotations
 
+import copy
 from typing import Any, TypeGuard
 
-from opentelemetry.trace import SpanContext
-
 from otel_bridge import gate
+from otel_bridge.settings import RpcTraceInfo
 from otel_bridge.tracing.propagation import carrier, from_carrier
 from otel_bridge.wire import ids
 from otel_bridge.wire.signing import MAX_HEADER_LENGTH, KeyRing, TraceInfo
@@ -23,20 +24,23 @@ CARRIER = "otel_bridge"
 TRACE_INFO = "trace_info"
 
 
-def carrying(ctxt: Any, above: SpanContext, info: TraceInfo) -> Any:
+def carrying(ctxt: Any, span_id: int, info: TraceInfo, trace_info: RpcTraceInfo = "off") -> Any:
     """A message context that carries the trace, to be sent in place of ``ctxt``.
 
     ``ctxt`` itself stays as it is: it may be the caller's own object, which the next message uses again.
 
     Args:
         ctxt: what the serializer made: a dict, or an object with ``to_dict()``.
-        above: span context of the span that sends.
+        span_id: of the span that sends.
         info: trace info of the request that is served; its key signs.
+        trace_info: what osprofiler's ``trace_info`` is added, where the serializer made none.
     """
-    value = carrier(above, info)
-    return (
-        _with_carrier(ctxt, value, above) if ctxt.__class__ is dict else CarryingContext(ctxt, value, above)
-    )
+    value = carrier(span_id, info)
+    if ctxt.__class__ is dict:
+        changed = {**ctxt}
+        _put(changed, value, span_id, info, trace_info)
+        return changed
+    return CarryingContext(ctxt, value, span_id, info, trace_info)
 
 
 class CarryingContext:
@@ -46,21 +50,53 @@ class CarryingContext:
     over, and the receiver is to find the very one that was sent.
     """
 
-    __slots__ = ("above", "carrier", "sent")
+    __slots__ = ("_info", "_span_id", "_trace_info", "carrier", "sent")
 
-    def __init__(self, sent: Any, carrier: list[str], above: SpanContext) -> None:
-        self.sent, self.carrier, self.above = sent, carrier, above
+    def __init__(
+        self,
+        sent: Any,
+        carrier: list[str],
+        span_id: int,
+        info: TraceInfo,
+        trace_info: RpcTraceInfo,
+    ) -> None:
+        self.sent, self.carrier = sent, carrier
+        self._span_id, self._info, self._trace_info = span_id, info, trace_info
 
     def to_dict(self) -> dict[str, Any]:
         sent = self.sent if isinstance(self.sent, dict) else self.sent.to_dict()
-        return _with_carrier(sent, self.carrier, self.above)
+        changed = {**sent}
+        _put(changed, self.carrier, self._span_id, self._info, self._trace_info)
+        return changed
+
+    def __deepcopy__(self, memo: Any) -> CarryingContext:
+        # The in-memory driver copies what is queued; a key is not to be copied.
+        sent = copy.deepcopy(self.sent, memo)
+        return CarryingContext(sent, self.carrier, self._span_id, self._info, self._trace_info)
 
 
-def _with_carrier(ctxt: dict[str, Any], value: list[str], above: SpanContext) -> dict[str, Any]:
-    changed = {**ctxt, CARRIER: value}
-    if TRACE_INFO in ctxt:
-        changed[TRACE_INFO] = _below(ctxt[TRACE_INFO], above)
-    return changed
+def _put(
+    ctxt: dict[str, Any],
+    value: list[str],
+    span_id: int,
+    info: TraceInfo,
+    trace_info: RpcTraceInfo,
+) -> None:
+    if value:  # a trace without a key has none
+        ctxt[CARRIER] = value
+    if trace_info == "off" and TRACE_INFO not in ctxt:
+        return
+    found = ctxt.get(TRACE_INFO)
+    if found:
+        ctxt[TRACE_INFO] = _below(found, info.trace_id, span_id)
+    elif trace_info != "off":
+        key = info.key.reveal() if trace_info == "keyed" else ""
+        if key or trace_info == "unkeyed":
+            ctxt[TRACE_INFO] = {
+                "hmac_key": key,
+                "base_id": info.base_id or ids.base_id(info.trace_id),
+                "parent_id": ids.point_id(span_id),
+            }
 
 
 def take(message: Any, keys: KeyRing | None) -> TraceInfo | None:
@@ -91,11 +127,25 @@ def take(message: Any, keys: KeyRing | None) -> TraceInfo | None:
     if keys is None:
         return None
     info = from_carrier(value, keys)
-    if info is None:
-        info = _from_trace_info(trace_info, keys)
-        if info is None and (value is not None or _names_a_key(trace_info)):
-            gate.count_refused()
+    if info is not None:
+        return _refined(info, trace_info) if trace_info else info
+    info = _from_trace_info(trace_info, keys)
+    if info is None and (value is not None or _names_a_key(trace_info)):
+        gate.count_refused()
     return info
+
+
+def _refined(info: TraceInfo, trace_info: Any) -> TraceInfo:
+    """What a carrier says, below the point that ``trace_info`` of the same trace names.
+
+    They differ where a service on plain osprofiler hands on a context that it got from one of ours.
+    """
+    if not isinstance(trace_info, dict):
+        return info
+    base_id, parent_id = trace_info.get("base_id"), trace_info.get("parent_id")
+    if not _is_id(base_id) or not _is_id(parent_id) or ids.trace_id(base_id) != info.trace_id:
+        return info
+    return info._replace(parent_span_id=ids.parent_span_id(base_id, parent_id))
 
 
 def _names_a_key(trace_info: Any) -> bool:
@@ -122,24 +172,25 @@ def _is_id(value: Any) -> TypeGuard[str]:
     return isinstance(value, str) and 0 < len(value) <= MAX_HEADER_LENGTH
 
 
-def serve_below(message: Any, above: SpanContext) -> None:
+def serve_below(message: Any, trace_id: int, span_id: int) -> None:
     """Let what the service's own deserializer makes of ``trace_info`` go below the span that serves.
 
     Args:
         message: oslo.messaging's incoming message; it gets a copy of its context if there is something to
             change.
-        above: span context of the span that serves the message.
+        trace_id: of the span that serves the message.
+        span_id: likewise.
     """
     ctxt = message.ctxt
     if isinstance(ctxt, dict) and TRACE_INFO in ctxt:
-        message.ctxt = {**ctxt, TRACE_INFO: _below(ctxt[TRACE_INFO], above)}
+        message.ctxt = {**ctxt, TRACE_INFO: _below(ctxt[TRACE_INFO], trace_id, span_id)}
 
 
-def _below(trace_info: Any, above: SpanContext) -> Any:
+def _below(trace_info: Any, trace_id: int, span_id: int) -> Any:
     """OSProfiler's ``trace_info`` with a span as the parent; unchanged where it is of another trace."""
     if not isinstance(trace_info, dict):
         return trace_info
     base_id = trace_info.get("base_id")
-    if not _is_id(base_id) or ids.trace_id(base_id) != above.trace_id:
+    if not _is_id(base_id) or ids.trace_id(base_id) != trace_id:
         return trace_info
-    return {**trace_info, "parent_id": ids.point_id(above.span_id)}
+    return {**trace_info, "parent_id": ids.point_id(span_id)}

@@ -12,6 +12,7 @@ from sqlalchemy.engine.base import Engine
 from sqlalchemy.engine.interfaces import Dialect
 
 from otel_bridge.instrumentation.engines import sync_engine, trace_engine, untrace_engine
+from otel_bridge.settings import Settings
 
 __all__ = ["SQLAlchemyInstrumentor", "trace_engine", "untrace_engine"]
 
@@ -23,6 +24,8 @@ class SQLAlchemyInstrumentor(BaseInstrumentor):  # type: ignore[misc]
 
     - ``tracer_provider``: an OpenTelemetry tracer provider; the global one by default.
     - ``engines``: engines, asyncio ones too, that exist already. :func:`trace_engine` does it for one.
+    - ``settings``: :class:`otel_bridge.settings.Settings`; its ``capture.sql_parameters`` and
+      ``capture.row_counts`` say what is recorded besides, nothing by default.
     """
 
     _engines: WeakSet[Engine]
@@ -36,9 +39,11 @@ class SQLAlchemyInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         *,
         tracer_provider: trace_api.TracerProvider | None = None,
         engines: Iterable[Any] = (),
+        settings: Settings | None = None,
         **_options: Any,
     ) -> None:
         traced: WeakSet[Engine] = WeakSet()
+        capture = None if settings is None else settings.capture
         found = Dialect.__dict__["engine_created"]
 
         # create_engine() calls this hook last. Engine.__init__ would be the other place, but
@@ -46,7 +51,7 @@ class SQLAlchemyInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         @classmethod  # type: ignore[misc]
         def engine_created(cls: type[Dialect], engine: Engine) -> None:
             found.__get__(None, cls)(engine)
-            if self._engines is traced and trace_engine(engine, tracer_provider):
+            if self._engines is traced and trace_engine(engine, tracer_provider, capture=capture):
                 traced.add(engine)
 
         self._engines = traced
@@ -54,7 +59,7 @@ class SQLAlchemyInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         Dialect.engine_created = engine_created  # type: ignore[assignment]
         for engine in engines:
             engine = sync_engine(engine)
-            if trace_engine(engine, tracer_provider):
+            if trace_engine(engine, tracer_provider, capture=capture):
                 traced.add(engine)
 
     def _uninstrument(self, **_options: Any) -> None:

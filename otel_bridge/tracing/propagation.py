@@ -6,7 +6,11 @@ pair goes together with ``traceparent``, so that services which speak only OpenT
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Callable
+from functools import lru_cache
+from time import time
 from typing import Any
 
 from opentelemetry import trace as api
@@ -22,13 +26,30 @@ from opentelemetry.propagators.textmap import (
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from otel_bridge.tracing import context as ctx
-from otel_bridge.wire import signing
+from otel_bridge.wire import freshness, signing
+from otel_bridge.wire.freshness import FRESHNESS_HEADER
 from otel_bridge.wire.ids import SPAN_ID_MASK
-from otel_bridge.wire.signing import KeyRing, TraceInfo
+from otel_bridge.wire.signing import Key, KeyRing, TraceInfo
 
 TRACEPARENT = "traceparent"
-_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?", re.ASCII)
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?", re.ASCII)
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
+_NOT_SAMPLED = TraceFlags(TraceFlags.DEFAULT)
+
+#: Names of all headers that :func:`headers` may give, in lower case: what has to be taken out of a request
+#: that is sent again, or to another host.
+HEADER_NAMES = frozenset(
+    name.lower()
+    for name in (signing.TRACE_INFO_HEADER, signing.TRACE_HMAC_HEADER, FRESHNESS_HEADER, TRACEPARENT)
+)
+
+_stamps = False
+
+
+def stamping(on: bool) -> None:
+    """Whether signed requests say when they were made, and are good for one use (:mod:`..wire.freshness`)."""
+    global _stamps
+    _stamps = on
 
 
 class Remote(NonRecordingSpan):
@@ -39,7 +60,13 @@ class Remote(NonRecordingSpan):
     an invalid context, so keeps the trace together; readers know that id as "no span above".
     """
 
-    def __init__(self, info: TraceInfo, parent_id: int | None = None, point_id: str | None = None) -> None:
+    def __init__(
+        self,
+        info: TraceInfo,
+        parent_id: int | None = None,
+        point_id: str | None = None,
+        beside: SpanContext | None = None,
+    ) -> None:
         #: Span id of the parent, 0 for a root.
         self.parent_id = info.parent_span_id if parent_id is None else parent_id
         self.info = info
@@ -47,6 +74,9 @@ class Remote(NonRecordingSpan):
         self.point_id = point_id
         #: What the spans below share in this process; the tracer's to set.
         self.trace: Any = None
+        #: The span of another trace that the request names as its parent, too; the first span below links to
+        #: it, and takes it from here.
+        self.beside = beside
         super().__init__(
             SpanContext(
                 info.trace_id,
@@ -59,13 +89,30 @@ class Remote(NonRecordingSpan):
 
 def parse_traceparent(value: str | None) -> tuple[int, int] | None:
     """Trace id and span id of a W3C ``traceparent``, or None when it is none."""
+    found = read_traceparent(value)
+    return None if found is None else found[:2]
+
+
+def read_traceparent(value: str | None) -> tuple[int, int, bool] | None:
+    """:func:`parse_traceparent`, and whether the sender records the trace."""
     if not value or len(value) > 512:
         return None
     match = _TRACEPARENT.fullmatch(value.strip())
     if match is None:
         return None
     trace_id, span_id = int(match[1], 16), int(match[2], 16)
-    return (trace_id, span_id) if trace_id and span_id else None
+    return (trace_id, span_id, bool(int(match[3], 16) & 1)) if trace_id and span_id else None
+
+
+def beside(info: TraceInfo, traceparent: str | None) -> SpanContext | None:
+    """The span of another trace that a ``traceparent`` beside a valid signature names: to be linked.
+
+    The request belongs to the signed trace. Who signed it vouches for what else it says.
+    """
+    found = read_traceparent(traceparent)
+    if found is None or found[0] == info.trace_id:
+        return None
+    return SpanContext(found[0], found[1], True, _SAMPLED if found[2] else _NOT_SAMPLED)
 
 
 def refined_parent(info: TraceInfo, traceparent: str | None) -> int | None:
@@ -87,22 +134,56 @@ def signed_headers(span_context: SpanContext, info: TraceInfo) -> tuple[str, str
         info: trace info of the request that this one serves; its key signs.
     """
     packed, mac = signing.pack_ids(span_context.trace_id, span_context.span_id, info.key, info.base_id)
-    return packed, mac, f"00-{span_context.trace_id:032x}-{span_context.span_id:016x}-01"
+    return packed, mac, _traceparent(span_context.trace_id, span_context.span_id)
+
+
+def _traceparent(trace_id: int, span_id: int) -> str:
+    return f"{_traceparents_begin(trace_id)}{span_id:016x}-01"
+
+
+@lru_cache(maxsize=256)
+def _traceparents_begin(trace_id: int) -> str:
+    return f"00-{trace_id:032x}-"  # which costs as much as all the rest
 
 
 def headers(span_context: SpanContext, info: TraceInfo) -> dict[str, str]:
-    """:func:`signed_headers` by their names."""
-    packed, mac, traceparent = signed_headers(span_context, info)
-    return {
+    """:func:`signed_headers` by their names, with ``X-Trace-Freshness`` where that is wanted.
+
+    Of a trace without a key there is ``traceparent`` alone.
+    """
+    return headers_below(span_context.trace_id, span_context.span_id, info)
+
+
+def headers_below(trace_id: int, span_id: int, info: TraceInfo) -> dict[str, str]:
+    """:func:`headers` for a span of which the ids are at hand."""
+    traceparent = _traceparent(trace_id, span_id)
+    if not info.key:
+        return {TRACEPARENT: traceparent}
+    packed, mac = signing.pack_ids(trace_id, span_id, info.key, info.base_id)
+    found = {
         signing.TRACE_INFO_HEADER: packed,
         signing.TRACE_HMAC_HEADER: mac,
         TRACEPARENT: traceparent,
     }
+    if _stamps:
+        nonce = os.urandom(freshness.NONCE_BYTES)
+        found[FRESHNESS_HEADER] = freshness.stamp(packed, mac, info.key, time(), nonce)
+    return found
 
 
-def carrier(span_context: SpanContext, info: TraceInfo) -> list[str]:
-    """:func:`signed_headers` as a value for a message's context. The key itself is not in it."""
-    return list(signed_headers(span_context, info))
+def carrier(span_id: int, info: TraceInfo) -> list[str]:
+    """What :func:`signed_headers` gives, as a value for a message's context. The key itself is not in it.
+
+    Empty for a trace without a key: nobody would believe it.
+
+    Args:
+        span_id: of the span below which the receiver is to record.
+        info: trace info of the request that is served; its key signs.
+    """
+    if not info.key:
+        return []
+    packed, mac = signing.pack_ids(info.trace_id, span_id, info.key, info.base_id)
+    return [packed, mac, _traceparent(info.trace_id, span_id)]
 
 
 def from_carrier(value: Any, keys: KeyRing) -> TraceInfo | None:
@@ -130,8 +211,14 @@ def outgoing(context: Context | None = None) -> tuple[SpanContext, TraceInfo] | 
 class OSProfilerPropagator(TextMapPropagator):
     """``X-Trace-Info`` and ``X-Trace-HMAC``, verified on the way in and signed on the way out."""
 
-    def __init__(self, keys: KeyRing) -> None:
+    def __init__(self, keys: KeyRing, is_fresh: Callable[[str, str, str, Key], bool] | None = None) -> None:
+        """
+        Args:
+            keys: verify and, of what is verified, the same one signs.
+            is_fresh: refuses signed headers by their age and use (:func:`otel_bridge.gate.is_fresh`).
+        """
         self.keys = keys
+        self._is_fresh = is_fresh
 
     def extract(
         self,
@@ -147,10 +234,14 @@ class OSProfilerPropagator(TextMapPropagator):
         info = self.keys.verify(packed[0], mac[0])
         if info is None:
             return current
+        if self._is_fresh is not None:
+            stamp = getter.get(carrier, FRESHNESS_HEADER)
+            if not self._is_fresh(packed[0], mac[0], stamp[0] if stamp else "", info.key):
+                return current
         parent = getter.get(carrier, TRACEPARENT)
-        return ctx.with_request(
-            current, Remote(info, refined_parent(info, parent[0] if parent else None)), info
-        )
+        traceparent = parent[0] if parent else None
+        remote = Remote(info, refined_parent(info, traceparent), beside=beside(info, traceparent))
+        return ctx.with_request(current, remote, info)
 
     def inject(
         self,
@@ -165,4 +256,4 @@ class OSProfilerPropagator(TextMapPropagator):
 
     @property
     def fields(self) -> set[str]:
-        return {signing.TRACE_INFO_HEADER, signing.TRACE_HMAC_HEADER, TRACEPARENT}
+        return {signing.TRACE_INFO_HEADER, signing.TRACE_HMAC_HEADER, FRESHNESS_HEADER, TRACEPARENT}

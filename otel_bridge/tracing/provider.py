@@ -14,7 +14,7 @@ from opentelemetry import trace as api
 from opentelemetry.context.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, SpanContext, SpanKind
+from opentelemetry.trace import INVALID_SPAN, Link, NonRecordingSpan, SpanContext, SpanKind
 
 from otel_bridge.tracing import context as ctx
 from otel_bridge.tracing.counter import Counter
@@ -156,6 +156,8 @@ class Tracer(api.Tracer):
             span._attributes = {}
         if links:
             span._add_links(links)
+        if parent_id == trace.remote and parent.__class__ is Remote and parent.beside is not None:
+            _link_beside(span, parent)
         if not (record_exception and set_status_on_exception):
             more = span._extras()
             more.record_exception = record_exception
@@ -302,7 +304,10 @@ class Tracer(api.Tracer):
             self.provider.refuse(trace)
             return None
         trace.room = room - 1
-        return self._root(trace, name, kind, attributes, token)
+        span = self._root(trace, name, kind, attributes, token)
+        if parent.beside is not None:
+            _link_beside(span, parent)
+        return span
 
     def _root(
         self, trace: Trace, name: str | None, kind: SpanKind, attributes: Any, token: bool | None
@@ -365,6 +370,13 @@ class Tracer(api.Tracer):
             note_thread(span)
         span._start_time = time_ns()
         return span
+
+
+def _link_beside(span: Span, remote: Remote) -> None:
+    """Link the first span below a signed request to the span of another trace that this names, too."""
+    beside, remote.beside = remote.beside, None
+    if beside is not None:
+        span._add_link(Link(beside))
 
 
 def _maker(resource: Resource | Callable[[], Resource] | None) -> Callable[[], Resource]:

@@ -9,6 +9,7 @@ otel_bridge agree on every id.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import uuid
 from binascii import unhexlify
@@ -103,3 +104,15 @@ def format_span_id(span_id: int) -> str:
 def new_base_id() -> str:
     """A new ``base_id``: a random UUID, as osprofiler makes it."""
     return str(uuid.uuid4())
+
+
+def new_trace_id() -> int:
+    """:func:`new_base_id` as a trace id. It comes from the operating system, so it is another one in each
+    process, however that was forked."""
+    bits = int.from_bytes(os.urandom(16), "big")
+    return bits & ~_FIXED | _VERSION_4
+
+
+#: The six bits by which a UUID says that it is one of version 4.
+_FIXED = 0xF << 76 | 0x3 << 62
+_VERSION_4 = 0x4 << 76 | 0x2 << 62

@@ -9,14 +9,29 @@ apart by its length.
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 from binascii import a2b_base64, b2a_base64, unhexlify
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from hmac import compare_digest
 from typing import Any, Final, NamedTuple
 
 from otel_bridge.wire import ids
+from otel_bridge.wire.keys import NO_KEY, SHA1_HEX, SHA256_HEX, Key
+
+__all__ = [
+    "DEFAULT_KEY",
+    "MAX_HEADER_LENGTH",
+    "NO_KEY",
+    "TRACE_HMAC_HEADER",
+    "TRACE_INFO_HEADER",
+    "Key",
+    "KeyRing",
+    "TraceInfo",
+    "explain",
+    "pack",
+    "pack_ids",
+]
 
 TRACE_INFO_HEADER: Final = "X-Trace-Info"
 TRACE_HMAC_HEADER: Final = "X-Trace-HMAC"
@@ -26,17 +41,17 @@ MAX_HEADER_LENGTH: Final = 4096
 #: What osprofiler's configuration has as default. Everybody knows it.
 DEFAULT_KEY: Final = "SECRET_KEY"
 
-_SHA1_HEX = 40
-_SHA256_HEX = 64
-_BLOCK = 64
 _STANDARD_ALPHABET = bytes.maketrans(b"-_", b"+/")
 _URL_ALPHABET = bytes.maketrans(b"+/", b"-_")
-_INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
-_OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
 #: What osprofiler and we write around two UUIDs, and the length of the whole in base64.
 _HEAD, _MIDDLE, _END = b'{"base_id": "', b'", "parent_id": "', b'"}'
 _CANONICAL_LENGTH = 140
-_NIL = bytes(16)
+#: What comes before the parent's UUID, in base64.
+_BEGIN_LENGTH = 88
+#: How the UUID of a span id begins; with what comes before it, a multiple of three bytes.
+_POINT_HEAD = b"00000000-0000-0000"
+#: Traces whose beginnings are remembered, as they were signed and as they were verified.
+_TRACES = 256
 #: The dashes of a UUID stand five characters apart.
 _DASHES = b"----"
 _tuple = tuple.__new__
@@ -45,77 +60,13 @@ _integer = int.from_bytes
 _scan_json: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
 
-class _KeyedHash:
-    """HMAC (RFC 2104) with the key already hashed in; a digest costs two copied states."""
-
-    __slots__ = ("_copy_inner", "_copy_outer")
-
-    def __init__(self, key: bytes, new: Callable[[bytes], Any]) -> None:
-        block = (new(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
-        self._copy_inner = new(block.translate(_INNER_PAD)).copy
-        self._copy_outer = new(block.translate(_OUTER_PAD)).copy
-
-    def hexdigest(self, data: bytes) -> str:
-        inner = self._copy_inner()
-        inner.update(data)
-        outer = self._copy_outer()
-        outer.update(inner.digest())
-        digest: str = outer.hexdigest()
-        return digest
-
-
-class Key:
-    """One HMAC key. It shows itself nowhere: neither ``repr`` nor ``str`` nor a pickle gives it away."""
-
-    __slots__ = ("_sha1", "_sha256", "_text", "algorithm")
-
-    def __init__(self, text: str, algorithm: str = "sha1") -> None:
-        """
-        Args:
-            text: the secret, as it stands in the configuration.
-            algorithm: what :meth:`sign` signs with, ``sha1`` or ``sha256``. Both are verified.
-
-        Raises:
-            ValueError: the key is empty or the algorithm unknown.
-        """
-        if not text:
-            raise ValueError("an HMAC key cannot be empty")
-        if algorithm not in ("sha1", "sha256"):
-            raise ValueError(f"unknown HMAC algorithm {algorithm!r}: sha1 or sha256")
-        raw = text.encode("utf-8", "surrogateescape")
-        self._text = text
-        self.algorithm = algorithm
-        self._sha1 = _KeyedHash(raw, hashlib.sha1)
-        self._sha256 = _KeyedHash(raw, hashlib.sha256)
-
-    def reveal(self) -> str:
-        """The secret itself, for the interfaces that are defined to hand it on (``profiler.hmac_key``)."""
-        return self._text
-
-    def sign(self, data: bytes) -> str:
-        """The hexadecimal HMAC of ``data``."""
-        return (self._sha1 if self.algorithm == "sha1" else self._sha256).hexdigest(data)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Key) and compare_digest(self._text.encode(), other._text.encode())
-
-    def __hash__(self) -> int:
-        return hash((Key, self._text))
-
-    def __repr__(self) -> str:
-        return "Key(***)"
-
-    def __reduce__(self) -> Any:
-        raise TypeError("an HMAC key is not pickled")
-
-
 class TraceInfo(NamedTuple):
     """What verified trace info says."""
 
     trace_id: int
     #: Span id of the parent in the sender's process; 0: the sender has no span, this one is a root.
     parent_span_id: int
-    #: The key that verified; it signs whatever this request sends on.
+    #: The key that verified; it signs whatever this request sends on. :data:`NO_KEY` signs nothing.
     key: Key
     #: The ``base_id`` as received, where it is not the canonical UUID of ``trace_id``; else None.
     base_id: str | None = None
@@ -144,6 +95,11 @@ class KeyRing:
     def __repr__(self) -> str:
         return f"KeyRing({len(self.keys)} keys)"
 
+    def joined(self, other: KeyRing) -> KeyRing:
+        """The keys of this ring, and those of ``other`` that are not in it."""
+        further = [key for key in other.keys if key not in self.keys]
+        return KeyRing([*self.keys, *further]) if further else self
+
     def find(self, text: object) -> Key | None:
         """The key of this ring with that text, compared in constant time; None when there is none."""
         if not isinstance(text, str):
@@ -165,16 +121,16 @@ class KeyRing:
         """
         try:
             size = len(mac)
-            if size == _SHA1_HEX:
+            if size == SHA1_HEX:
                 sha1 = True
-            elif size == _SHA256_HEX:
+            elif size == SHA256_HEX:
                 sha1 = False
             else:
                 mac = mac.strip()
                 size = len(mac)
-                if size != _SHA1_HEX and size != _SHA256_HEX:
+                if size != SHA1_HEX and size != SHA256_HEX:
                     return None
-                sha1 = size == _SHA1_HEX
+                sha1 = size == SHA1_HEX
             if len(info) > MAX_HEADER_LENGTH:
                 return None
             raw = info.encode("latin-1")
@@ -219,28 +175,42 @@ def _unpack(raw: bytes, key: Key) -> TraceInfo | None:
 def _unpack_canonical(raw: bytes, key: Key) -> TraceInfo | None:
     """:func:`_unpack` of what ``json.dumps`` makes of two UUIDs in lower case; None for anything else.
 
-    That has no byte for which base64 needs one of the two characters in which its alphabets differ.
+    That has no byte for which base64 needs one of the two characters in which its alphabets differ. A trace's
+    messages begin alike, up to the parent's UUID.
     """
+    trace_id = _trace_id_in(raw[:_BEGIN_LENGTH])
     try:
-        text = a2b_base64(raw)
+        text = a2b_base64(raw[_BEGIN_LENGTH:])
+        digits = text[:36].replace(b"-", b"")
+        # 32: no dash but those
+        if not trace_id or text[36:] != _END or text[8:24:5] != _DASHES or len(digits) != 32:
+            return None
+        parent = _integer(unhexlify(digits), "big") if digits.islower() else -1
     except ValueError:
         return None
-    if text[:13] != _HEAD or text[49:66] != _MIDDLE or text[102:] != _END:
+    if parent < 0:
         return None
-    if text[21:37:5] != _DASHES or text[74:90:5] != _DASHES:
-        return None
-    digits = (text[13:49] + text[66:102]).replace(b"-", b"")
-    if len(digits) != 64 or not digits.islower():  # 64: no dash but those
-        return None
+    return _tuple(TraceInfo, (trace_id, 0 if parent == trace_id else parent & ids.SPAN_ID_MASK, key, None))
+
+
+@lru_cache(maxsize=_TRACES)
+def _trace_id_in(begin: bytes) -> int:
+    """The trace id in what :func:`_begin` gives; 0 for anything else. Asked of verified text only."""
     try:
-        both = unhexlify(digits)
+        text = a2b_base64(begin)
+        digits = text[13:49].replace(b"-", b"")
+        if text[:13] != _HEAD or text[49:] != _MIDDLE or text[21:37:5] != _DASHES or len(digits) != 32:
+            return 0
+        return _integer(unhexlify(digits), "big") if digits.islower() else 0
     except ValueError:
-        return None
-    trace = both[:16]
-    if trace == _NIL:
-        return None
-    parent = 0 if both[16:] == trace else _integer(both[24:], "big")
-    return _tuple(TraceInfo, (_integer(trace, "big"), parent, key, None))
+        return 0
+
+
+@lru_cache(maxsize=_TRACES)
+def _begin(trace_id: int) -> bytes:
+    """How the trace info of a trace begins, in base64: up to the parent's UUID, which begins with zeros."""
+    text = _HEAD + ids.base_id(trace_id).encode("ascii") + _MIDDLE + _POINT_HEAD
+    return b2a_base64(text, newline=False)
 
 
 def pack(base_id: str, parent_id: str, key: Key) -> tuple[str, str]:
@@ -261,14 +231,13 @@ def pack_ids(trace_id: int, span_id: int, key: Key, base_id: str | None = None) 
         key: signs.
         base_id: how the trace was named to us, where that is not the UUID of ``trace_id``.
     """
-    base = ids.base_id(trace_id) if base_id is None else base_id
     if not span_id or span_id == trace_id & ids.SPAN_ID_MASK:
+        base = ids.base_id(trace_id) if base_id is None else base_id
         return pack(base, base, key)
     if base_id is not None:
-        return pack(base, ids.point_id(span_id), key)
-    raw = b2a_base64(
-        f'{{"base_id": "{base}", "parent_id": "{ids.point_id(span_id)}"}}'.encode("ascii"), newline=False
-    ).translate(_URL_ALPHABET)
+        return pack(base_id, ids.point_id(span_id), key)
+    digits = b"%016x" % span_id
+    raw = _begin(trace_id) + b2a_base64(b'-%b-%b"}' % (digits[:4], digits[4:]), newline=False)
     return raw.decode("ascii"), key.sign(raw)
 
 
@@ -280,7 +249,7 @@ def explain(info: str | None, mac: str | None, keys: KeyRing) -> str:
         return "this service has no HMAC key: set [profiler] hmac_keys"
     if len(info) > MAX_HEADER_LENGTH:
         return f"{TRACE_INFO_HEADER} is longer than {MAX_HEADER_LENGTH} characters"
-    if len(mac.strip()) not in (_SHA1_HEX, _SHA256_HEX):
+    if len(mac.strip()) not in (SHA1_HEX, SHA256_HEX):
         return f"{TRACE_HMAC_HEADER} is no hexadecimal SHA-1 (40 digits) or SHA-256 (64 digits)"
     if keys.verify(info, mac) is not None:
         return "valid"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from otel_bridge.model import sql
-from otel_bridge.model.redaction import error_code
-from otel_bridge.model.translate.point import NAME_LIMIT, Point, number_of, text_of
+from otel_bridge.model.redaction import error_code, redact_text, truncate
+from otel_bridge.model.translate.point import CAPTURE_LIMIT, NAME_LIMIT, Point, number_of, text_of
 from otel_bridge.model.translate.statement import simple_namespace, summarise
 
 #: Name of SQLAlchemy's dialect -> db.system.name.
@@ -22,6 +22,10 @@ _SYSTEMS: Final = {
 _OTHER_SYSTEM: Final = "other_sql"
 #: Statements up to that length are remembered with their translation; longer ones seldom come twice.
 _REMEMBERED: Final = 12288
+#: Parameters are cut to that many characters.
+_PARAMETER_LIMIT: Final = 1024
+#: Of these it is told how many rows they have affected.
+_CHANGING: Final = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE", "MERGE"})
 
 #: Target of queries of which nothing is known (OSProfiler says only the statement).
 UNKNOWN_TARGET: Final[Mapping[str, Any]] = {"db.system.name": _OTHER_SYSTEM}
@@ -52,10 +56,21 @@ def query_target(
     return target
 
 
-class Query(Point):
-    """One execution of a statement. Parameters are not captured."""
+class Details(NamedTuple):
+    """What is captured of a query only where the operator wants it."""
 
-    __slots__ = ("batch", "statement", "status_code", "target")
+    #: Names, or positions from 0, and values as text. Those of secret names are masked already.
+    parameters: tuple[tuple[str, str], ...] = ()
+    #: Number of rows that the query returned; None where that is not known without fetching them.
+    returned: int | None = None
+    #: Number of rows that a statement without a result has changed, as the driver counts them.
+    affected: int | None = None
+
+
+class Query(Point):
+    """One execution of a statement."""
+
+    __slots__ = ("batch", "details", "statement", "status_code", "target")
     fallback = "SQL"
 
     #: From :func:`query_target`; shared, never changed.
@@ -67,6 +82,7 @@ class Query(Point):
     batch: int | None
     #: The database's error code, as text.
     status_code: str | None
+    details: Details | None
 
     def describe(self) -> tuple[str, dict[str, Any]]:
         target = self.target
@@ -79,6 +95,9 @@ class Query(Point):
             attributes["db.query.text"] = text
         else:
             summary = ""
+        details = self.details
+        if details is not None:
+            _add_details(attributes, details, summary)
         batch = number_of(self.batch) or 0
         if batch > 1:
             attributes["db.operation.batch.size"] = batch
@@ -88,6 +107,40 @@ class Query(Point):
         if self.status_code:
             attributes["db.response.status_code"] = str(self.status_code)
         return summary or str(system or self.fallback), attributes
+
+
+class KnownQuery(Query):
+    """A statement that is executed again and again, one point for all of its spans: translated once.
+
+    Nothing in it is of one execution, and it is not changed once a span has it.
+    """
+
+    __slots__ = ("translated",)
+
+    translated: tuple[str, dict[str, Any]] | None
+
+    def translate(self, name: str | None = None) -> tuple[str, dict[str, Any]]:
+        found = self.translated
+        if found is None:
+            found = self.translated = super().translate()
+        made, attributes = found
+        return name or made, attributes.copy()
+
+
+def _add_details(attributes: dict[str, Any], details: Details, summary: str) -> None:
+    for key, value in details.parameters:
+        attributes[f"db.query.parameter.{key}"] = _parameter(value)
+    if details.returned is not None:
+        attributes["db.response.returned_rows"] = details.returned
+    # Drivers say 0 of a SAVEPOINT or CREATE TABLE.
+    if details.affected is not None and summary.partition(" ")[0] in _CHANGING:
+        attributes["otel_bridge.db.affected_rows"] = details.affected
+
+
+def _parameter(text: str) -> str:
+    if len(text) >= CAPTURE_LIMIT:  # its last word was cut: half a secret is not recognised
+        text = text[: text.rfind(" ") + 1] or text
+    return truncate(redact_text(text), _PARAMETER_LIMIT)
 
 
 @lru_cache(maxsize=1024)
@@ -111,7 +164,7 @@ def from_info(db: Mapping[str, Any]) -> Query:
         statement = _printed(statement)
     # Cut here, not at the capture limit of texts: a long statement is nearly always shared by many queries.
     point.statement = statement if statement is None else statement[: sql.MAX_STATEMENT]
-    point.target = point.batch = point.status_code = None
+    point.target = point.batch = point.details = point.status_code = None
     return point
 
 

@@ -1,4 +1,4 @@
-"""Messages of oslo.messaging: RPC calls, casts, fanouts and notifications, as sent and as received.
+"""RPC messages of oslo.messaging: calls, casts and fanouts, as sent and as received.
 
 Calls follow the conventions for RPC (CLIENT, SERVER). What expects no reply follows those for messaging as
 well (PRODUCER, CONSUMER).
@@ -17,23 +17,22 @@ RPC_SYSTEM: Final = "oslo_messaging"
 CALL: Final = "call"
 CAST: Final = "cast"
 FANOUT: Final = "fanout"
-NOTIFICATION: Final = "notification"
 
 #: Scheme of the transport URL -> messaging.system; others stay as they are.
 _SYSTEMS: Final = {"rabbit": "rabbitmq", "kombu": "rabbitmq"}
 #: kind of the message -> messaging.operation.name of the sender; a call is no messaging operation.
-_SEND_NAMES: Final = {CAST: "cast", FANOUT: "fanout", NOTIFICATION: "notify"}
+_SEND_NAMES: Final = {CAST: "cast", FANOUT: "fanout"}
 
 
 class Served(NamedTuple):
     """What whoever dispatches a message knows of it, for the first point below it (:func:`table.begin`)."""
 
-    #: The RPC method, as the message names it; the event type of a notification.
+    #: The RPC method, as the message names it.
     method: str | None
     #: ``__module__`` and ``__qualname__`` of the class of the endpoint that serves it, where they are known.
     module: str | None = None
     endpoint: str | None = None
-    #: :data:`CALL`, :data:`CAST` or :data:`NOTIFICATION`: what its sender did; None where that is not known.
+    #: :data:`CALL` or :data:`CAST`: what its sender did; None where that is not known.
     kind: str | None = None
     namespace: str | None = None
     version: str | None = None
@@ -45,6 +44,21 @@ class Served(NamedTuple):
 def outgoing_kind(wait_for_reply: object, fanout: object) -> str:
     """The kind of an RPC message from what ``Transport._send`` is told."""
     return CALL if wait_for_reply else FANOUT if fanout else CAST
+
+
+def messaging_system(scheme: str | None) -> str:
+    """``messaging.system`` of a transport URL's scheme."""
+    scheme = text_of(scheme)
+    return _SYSTEMS.get(scheme, scheme) or RPC_SYSTEM
+
+
+def destination_name(queue: str | None, exchange: str | None, scheme: str | None) -> str:
+    """``messaging.destination.name``: on RabbitMQ ``exchange:routing_key``, elsewhere the queue's name.
+
+    Empty where the queue is not known.
+    """
+    queue, exchange = text_of(queue), text_of(exchange)
+    return f"{exchange}:{queue}" if queue and exchange and messaging_system(scheme) == "rabbitmq" else queue
 
 
 class OutgoingMessage(CodePoint):
@@ -63,9 +77,9 @@ class OutgoingMessage(CodePoint):
     )
     fallback = "rpc"
 
-    #: ``call``, ``cast``, ``fanout``, ``notification``; None where it is not known.
+    #: ``call``, ``cast``, ``fanout``; None where it is not known.
     kind: str | None
-    #: The RPC method; the event type of a notification.
+    #: The RPC method.
     method: str | None
     namespace: str | None
     #: Version of the RPC interface.
@@ -80,32 +94,25 @@ class OutgoingMessage(CodePoint):
 
     def describe(self) -> tuple[str, dict[str, Any]]:
         kind = text_of(self.kind)
-        name, attributes = self.rpc(kind)
+        name, attributes = self.rpc()
         if kind and kind != CALL:
             self.messaging(attributes, _SEND_NAMES.get(kind, kind), "send")
         elif text_of(self.server):
             attributes["server.address"] = self.server
         self.destination(attributes, fanout=kind == FANOUT, server=text_of(self.server))
-        if kind == NOTIFICATION:
-            name = f"notify {name}"
         return span_name(name), attributes
 
-    def rpc(self, kind: str) -> tuple[str, dict[str, Any]]:
+    def rpc(self) -> tuple[str, dict[str, Any]]:
         """The name and the attributes that do not depend on the direction."""
         function = self.qualified()
         short = function_name(function).short if function else None
         method = text_of(self.method) or (function and function_name(function).method) or ""
-        attributes: dict[str, Any] = {}
-        if kind == NOTIFICATION:
-            attributes["messaging.oslo_messaging.event_type"] = method
-            short = None
-        else:
-            attributes["rpc.system.name"] = RPC_SYSTEM
-            if method:
-                namespace = text_of(self.namespace)
-                attributes["rpc.method"] = f"{namespace}/{method}" if namespace else method
-            if text_of(self.version):
-                attributes["rpc.oslo_messaging.version"] = self.version
+        attributes: dict[str, Any] = {"rpc.system.name": RPC_SYSTEM}
+        if method:
+            namespace = text_of(self.namespace)
+            attributes["rpc.method"] = f"{namespace}/{method}" if namespace else method
+        if text_of(self.version):
+            attributes["rpc.oslo_messaging.version"] = self.version
         if function:
             attributes[FUNCTION_NAME] = function
         if text_of(self.request_id):
@@ -119,23 +126,20 @@ class OutgoingMessage(CodePoint):
 
     def messaging(self, attributes: dict[str, Any], operation: str, operation_type: str) -> None:
         """What the conventions for messaging add."""
-        system = text_of(self.system)
-        attributes["messaging.system"] = _SYSTEMS.get(system, system) or RPC_SYSTEM
+        attributes["messaging.system"] = messaging_system(self.system)
         attributes["messaging.operation.name"] = operation
         attributes["messaging.operation.type"] = operation_type
 
     def destination(self, attributes: dict[str, Any], *, fanout: bool, server: str) -> None:
-        """messaging.destination.name; on RabbitMQ ``exchange:routing_key``, as its driver chooses them."""
+        """messaging.destination.name, as the driver chooses it."""
         topic = text_of(self.topic)
         if not topic:
             return
-        exchange = text_of(self.exchange)
         if fanout:
             name = f"{topic}_fanout"
         else:
-            name = f"{topic}.{server}" if server else topic
-            if exchange and _SYSTEMS.get(text_of(self.system), self.system) == "rabbitmq":
-                name = f"{exchange}:{name}"
+            queue = f"{topic}.{server}" if server else topic
+            name = destination_name(queue, self.exchange, self.system)
         attributes["messaging.destination.name"] = name
 
 
@@ -151,7 +155,7 @@ class IncomingMessage(OutgoingMessage):
 
     def describe(self) -> tuple[str, dict[str, Any]]:
         kind = text_of(self.kind)
-        name, attributes = self.rpc(kind)
+        name, attributes = self.rpc()
         if kind and kind != CALL:
             self.messaging(attributes, "process", "process")
         elif text_of(self.server):
@@ -160,8 +164,6 @@ class IncomingMessage(OutgoingMessage):
         self.destination(attributes, fanout=kind == FANOUT, server="")
         if text_of(self.msg_id):
             attributes["messaging.message.id"] = self.msg_id
-        if kind == NOTIFICATION:
-            name = f"process {name}"
         return span_name(name), attributes
 
     def qualified(self) -> str:

@@ -1,4 +1,4 @@
-"""adopt/exits.py: a worker that ends by ``os._exit`` delivers what it recorded, in time."""
+"""exits.py: a worker that ends by ``os._exit`` delivers what it recorded, in time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import signal
 import threading
 
 import pytest
-from adopting import adopted, handle_of, run
+from adopting import run
+
+from otel_bridge import exits
+from otel_bridge.replacing import Replacements
 
 #: A worker, from fork to exit; what it does is in ``work``.
 _WORKER = """
@@ -116,58 +119,101 @@ def exit_status(work):
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def test_a_status_that_is_none_is_the_callers_mistake(provider):
+@pytest.fixture
+def install():
+    """Gives a function that installs a flush for as long as the test lasts."""
+    replacements = Replacements()
+    yield lambda flush: exits.install(flush, replacements)
+    replacements.undo()
+
+
+def test_a_status_that_is_none_is_the_callers_mistake(install):
     def work():
         with pytest.raises(TypeError):
             os._exit("x")
         os._exit(7)
 
-    with adopted(provider):
-        assert exit_status(work) == 7
+    install(lambda: None)
+    assert exit_status(work) == 7
 
 
 @pytest.mark.parametrize("error", [RuntimeError("no"), KeyboardInterrupt(), SystemExit(1), MemoryError()])
-def test_whatever_goes_wrong_in_the_flush_the_process_ends(provider, error):
-    handle = handle_of(provider)
-
-    def fail(*, quiet):
+def test_whatever_goes_wrong_in_the_flush_the_process_ends(install, error):
+    def fail():
         raise error
 
-    handle._pipeline.shutdown = fail
-    with adopted(provider, handle):
-        assert exit_status(lambda: os._exit(9)) == 9
+    install(fail)
+    assert exit_status(lambda: os._exit(9)) == 9
 
 
-def test_it_flushes_quietly(provider):
-    """The exit may come from a signal handler, which may have interrupted a log handler."""
-    handle = handle_of(provider)
-    read, write = os.pipe()
+def test_a_worker_that_ends_in_a_thread_ends(install):
+    def work():
+        thread = threading.Thread(target=os._exit, args=(6,))
+        thread.start()
+        thread.join(20)
 
-    def shutdown(*, quiet):
-        os.write(write, b"quiet" if quiet else b"loud")
-
-    handle._pipeline.shutdown = shutdown
-    with adopted(provider, handle):
-        assert exit_status(lambda: os._exit(0)) == 0
-    assert os.read(read, 10) == b"quiet"
-    os.close(read)
-    os.close(write)
+    install(lambda: None)
+    assert exit_status(work) == 6
 
 
-def test_a_worker_that_ends_in_a_thread_ends(provider):
-    with adopted(provider):
-
-        def work():
-            thread = threading.Thread(target=os._exit, args=(6,))
-            thread.start()
-            thread.join(20)
-
-        assert exit_status(work) == 6
-
-
-def test_afterwards_it_is_pythons_own(provider):
+def test_afterwards_it_is_pythons_own():
     found = os._exit
-    with adopted(provider):
-        assert os._exit is not found
-        assert os._exit.__name__ == "_exit"
+    replacements = Replacements()
+    exits.install(lambda: None, replacements)
+    assert os._exit is not found
+    assert os._exit.__name__ == "_exit"
+    replacements.undo()
     assert os._exit is found
+
+
+#: A worker of a service that uses otel_bridge itself.
+_NATIVE = """
+import json, os
+from adopting import receiving
+import otel_bridge
+
+with receiving() as server:
+    os.environ.update(
+        OTEL_BRIDGE_HMAC_KEYS="key",
+        OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{{server.netloc}}",
+        OTEL_BSP_SCHEDULE_DELAY="600000",
+    )
+    found = os._exit
+    handle = otel_bridge.setup(project="nova", service="api")
+    from otel_bridge import profiler
+    pid = os.fork()
+    if not pid:
+        profiler.init("key")
+        with profiler.Trace("point"):
+            pass
+        profiler.clean()
+        {end}
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    otel_bridge.shutdown()
+    print(json.dumps([status, server.named(), os._exit is found]))
+"""
+
+
+@pytest.mark.parametrize(("end", "arrives"), [("os._exit(3)", True), ("found(3)", False)])
+def test_setup_installs_it_and_shutdown_removes_it(end, arrives):
+    """The second case shows that the worker's spans have no other way out."""
+    assert run(_NATIVE.format(end=end), activate=False) == [3, ["point"] if arrives else [], True]
+
+
+def test_it_flushes_quietly():
+    """The exit may come from a signal handler, which may have interrupted a log handler."""
+    code = """
+    import json, os
+    from adopting import receiving
+    import otel_bridge
+
+    handle = otel_bridge.setup(project="nova", service="api")
+    read, write = os.pipe()
+    handle._pipeline.shutdown = lambda *, quiet: os.write(write, b"quiet" if quiet else b"loud")
+    pid = os.fork()
+    if not pid:
+        os._exit(0)
+    os.waitpid(pid, 0)
+    print(json.dumps(os.read(read, 10).decode()))
+    """
+    assert run(code, activate=False, OTEL_BRIDGE_HMAC_KEYS="key") == "quiet"

@@ -8,20 +8,26 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Callable
 from typing import NoReturn
 
 from otel_bridge.replacing import Replacements
-from otel_bridge.runtime import Handle
 
 
-def install(handle: Handle, replacements: Replacements) -> None:
-    """Have ``os._exit`` flush first, within ``[otel_bridge] exit_timeout``; at once if there is nothing."""
+def install(flush: Callable[[], object], replacements: Replacements) -> None:
+    """Have ``os._exit`` call this first.
+
+    Args:
+        flush: returns in time, at once where there is nothing to send, and logs nothing: the exit may come
+            from a signal handler.
+        replacements: undoes it.
+    """
     leave = os._exit
 
     @functools.wraps(leave)
     def _exit(status: int) -> NoReturn:
         try:
-            handle.flush_and_stop()
+            flush()
         except Exception:  # noqa: S110  # the process ends, whatever we do
             pass
         finally:

@@ -1,0 +1,114 @@
+"""OSProfiler's propagation format for whoever asks OpenTelemetry for it: ``OTEL_PROPAGATORS=osprofiler``.
+
+``opentelemetry.propagate`` makes the propagator while it is being imported itself. So neither this module nor
+what it imports may need ``opentelemetry.propagate`` or ``opentelemetry.instrumentation``; the environment is
+read when the first signed request comes in, and nothing here raises.
+"""
+
+from __future__ import annotations
+
+import os
+
+from opentelemetry.context.context import Context
+from opentelemetry.propagators.textmap import (
+    CarrierT,
+    Getter,
+    Setter,
+    TextMapPropagator,
+    default_getter,
+    default_setter,
+)
+
+from otel_bridge import gate
+from otel_bridge.log import warn
+from otel_bridge.tracing import context as ctx
+from otel_bridge.tracing import propagation
+from otel_bridge.tracing.propagation import OSProfilerPropagator
+from otel_bridge.wire.signing import TRACE_INFO_HEADER, Key, KeyRing
+
+_environment: KeyRing | None = None
+
+
+def environment_keys() -> KeyRing:
+    """The HMAC keys that the environment names, read once; empty where there are none.
+
+    Where the configuration is wrong that is told, and there are none.
+    """
+    global _environment
+    if _environment is None:
+        _environment = _read_keys()
+    return _environment
+
+
+def forget_keys() -> None:
+    """Read the environment again when it is needed next."""
+    global _environment
+    _environment = None
+
+
+def _read_keys() -> KeyRing:
+    try:
+        from otel_bridge.config.gate import read_gate
+        from otel_bridge.config.sources import Sources
+
+        sources = Sources(os.environ)
+        settings = read_gate(sources)
+        for problem in sources.problems:
+            warn(str(problem))
+        propagation.stamping(settings.stamps)
+        return settings.keys if settings.enabled else KeyRing()
+    except Exception as exc:  # in the middle of a request
+        warn(f"the HMAC keys could not be read from the environment: {type(exc).__name__}")
+        return KeyRing()
+
+
+class GatedPropagator(TextMapPropagator):
+    """The signed headers in, where the gate lets them, and the signed headers with ``traceparent`` out.
+
+    The keys are those of :mod:`otel_bridge.gate`: of :func:`otel_bridge.setup`, or of the environment where
+    that was not called. A ``traceparent`` without a signature opens nothing.
+    """
+
+    def extract(
+        self,
+        carrier: CarrierT,
+        context: Context | None = None,
+        getter: Getter[CarrierT] = default_getter,
+    ) -> Context:
+        current = ctx.get() if context is None else context
+        try:
+            if not getter.get(carrier, TRACE_INFO_HEADER):
+                return current
+            keys = gate.keys(environment_keys() if gate.is_undecided() else None)
+            if keys is None:
+                return current
+            verified = False
+
+            def is_fresh(info: str, mac: str, stamp: str, key: Key) -> bool:
+                nonlocal verified
+                verified = True
+                return gate.is_fresh(info, mac, stamp, key)
+
+            found = OSProfilerPropagator(keys, is_fresh).extract(carrier, current, getter)
+            if not verified:
+                gate.count_refused()
+            return found
+        except Exception as exc:  # of a carrier that is not what its getter expects
+            warn(f"trace headers could not be read, the request was served untraced: {type(exc).__name__}")
+            return current
+
+    def inject(
+        self,
+        carrier: CarrierT,
+        context: Context | None = None,
+        setter: Setter[CarrierT] = default_setter,
+    ) -> None:
+        _FORMAT.inject(carrier, context, setter)
+
+    @property
+    def fields(self) -> set[str]:
+        return _FORMAT.fields
+
+
+#: What is common to all keys.
+_FORMAT = OSProfilerPropagator(KeyRing())

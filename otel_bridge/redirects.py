@@ -1,0 +1,151 @@
+"""Redirects: where a caller sent a request, and whether it is still going there.
+
+Trace headers are for the origin that a caller named. A server there may redirect to any other one, and the
+HTTP libraries copy on the way what stood in the headers. So each request that follows a redirect has to know
+its first address:
+
+- urllib3 keeps it in ``retries.history``;
+- requests does not: its sessions are watched, and the headers of a redirected request are a
+  :class:`Redirected`;
+- keystoneauth1 follows redirects itself, with new requests: the current context tells (:data:`CHAIN`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from types import ModuleType
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from opentelemetry import context as context_api
+from opentelemetry.context.context import Context
+
+from otel_bridge.replacing import Replacements
+from otel_bridge.tracing import context as ctx
+
+#: Where the context keeps the :class:`Chain` that a request of keystoneauth1 belongs to.
+CHAIN: str = context_api.create_key("otel_bridge-redirects")
+
+_PORTS = {"http": 80, "https": 443}
+#: Scheme, host and port.
+Origin = tuple[str, str, int | None]
+
+
+class Redirected:
+    """Mixin of headers whose request follows a redirect."""
+
+    #: The URL that the caller had asked for.
+    first: str
+    #: How many requests went out before this one.
+    resends: int
+
+
+class Chain(NamedTuple):
+    """Requests of keystoneauth1 that follow from one another, by redirects and retries."""
+
+    #: The one dict of headers that they share.
+    headers: Any
+    first: str
+    resends: int
+
+
+def origin(scheme: Any, host: Any, port: Any) -> Origin:
+    """An origin in the one spelling that can be compared."""
+    scheme = str(scheme or "").lower()
+    return scheme, str(host or "").strip("[]").rstrip(".").lower(), port or _PORTS.get(scheme)
+
+
+def origin_of(url: str) -> Origin | None:
+    """The origin of an absolute URL; None for what is none."""
+    try:
+        parts = urlsplit(url)
+        return origin(parts.scheme, parts.hostname, parts.port) if parts.hostname else None
+    except ValueError:
+        return None
+
+
+def elsewhere(first: Origin | None, now: Origin | None) -> bool:
+    """Whether a request has left the origin that its caller named.
+
+    From ``http`` to ``https`` on the same host with the usual ports is the same place, as it is for
+    ``Authorization`` headers.
+    """
+    if first is None or now is None:
+        return True
+    if first == now:
+        return False
+    return not (first[1] == now[1] and first[::2] == ("http", 80) and now[::2] == ("https", 443))
+
+
+def before(headers: Any, context: Context) -> tuple[str | None, int]:
+    """The first URL of what a request follows from (None: from nothing), and how many there were before."""
+    if isinstance(headers, Redirected):
+        return headers.first, headers.resends
+    chain: Any = context.get(CHAIN)
+    # Within the first request of a chain nothing has been redirected; what else is sent there is on its own.
+    return (chain.first, chain.resends) if chain is not None and chain.resends else (None, 0)
+
+
+def watch_requests(sessions: ModuleType, replacements: Replacements) -> None:
+    """Have ``requests.sessions`` mark the requests that follow a redirect.
+
+    Two of the methods that it calls on each of them are used: applications replace one or the other.
+    """
+    plain = sessions.CaseInsensitiveDict
+
+    class RedirectedHeaders(Redirected, plain):  # type: ignore[misc, valid-type]
+        def copy(self) -> RedirectedHeaders:
+            return _redirected(self, self.first, self.resends)
+
+        def __reduce__(self) -> Any:  # responses are pickled, and with them their requests
+            return plain, (dict(self.items()),)
+
+    def _redirected(headers: Mapping[str, Any], first: str, resends: int) -> RedirectedHeaders:
+        made = RedirectedHeaders(headers.items())
+        made.first, made.resends = first, resends
+        return made
+
+    def mark(prepared: Any, response: Any) -> None:
+        found = prepared.headers
+        if ctx.get().get(ctx.SPAN_KEY) is None or not isinstance(found, plain):
+            return
+        history = response.history
+        first = found.first if isinstance(found, Redirected) else (history or [response])[0].request.url
+        prepared.headers = _redirected(found, first, len(history) + 1)
+
+    def watched(found: Callable[..., Any]) -> Callable[..., Any]:
+        def rebuild(session: Any, prepared_request: Any, response: Any, *args: Any, **named: Any) -> Any:
+            with suppress(Exception):  # a request or response of somebody's own kind
+                mark(prepared_request, response)
+            return found(session, prepared_request, response, *args, **named)
+
+        return rebuild
+
+    for name in ("rebuild_method", "rebuild_auth"):
+        replacements.wrap(sessions.SessionRedirectMixin, name, watched)
+
+
+def watch_keystoneauth(session: ModuleType, replacements: Replacements) -> None:
+    """Have ``keystoneauth1.session`` say which requests follow from one another: it calls itself for each."""
+
+    def watched(send: Callable[..., Any]) -> Callable[..., Any]:
+        def _send_request(self: Any, url: Any, *args: Any, **named: Any) -> Any:
+            context = ctx.get()
+            if context.get(ctx.SPAN_KEY) is None:
+                return send(self, url, *args, **named)
+            headers = named.get("headers")
+            chain: Any = context.get(CHAIN)
+            if chain is not None and headers is not None and chain.headers is headers:
+                chain = Chain(headers, chain.first, chain.resends + 1)
+            else:
+                chain = Chain(headers, url, 0)
+            token = ctx.set_(Context({**context, CHAIN: chain}))
+            try:
+                return send(self, url, *args, **named)
+            finally:
+                ctx.detach(token)
+
+        return _send_request
+
+    replacements.wrap(session.Session, "_send_request", watched)

@@ -1,0 +1,174 @@
+"""propagator.py: what ``OTEL_PROPAGATORS=osprofiler`` gives."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+
+import pytest
+from opentelemetry import trace as api
+from opentelemetry.context.context import Context
+
+from otel_bridge import gate, log, propagator
+from otel_bridge.propagator import GatedPropagator
+from otel_bridge.tracing import context as ctx
+from otel_bridge.tracing import propagation
+from otel_bridge.tracing.propagation import Remote
+from otel_bridge.wire import signing
+from otel_bridge.wire.signing import Key, KeyRing
+
+BASE, PARENT = "0af76519-16cd-43dd-8448-eb211c80319c", "11111111-2222-4333-8444-555555555555"
+
+
+def signed(key: str = "key") -> dict[str, str]:
+    info, mac = signing.pack(BASE, PARENT, Key(key))
+    return {"X-Trace-Info": info, "X-Trace-HMAC": mac}
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch):
+    monkeypatch.delenv("OTEL_BRIDGE_HMAC_KEYS_FILE", raising=False)
+    monkeypatch.setenv("OTEL_BRIDGE_HMAC_KEYS", "key")
+    monkeypatch.setattr(log, "_last", {})
+    propagator.forget_keys()
+    yield
+    propagator.forget_keys()
+    propagation.stamping(False)
+
+
+def opens(carrier: object) -> bool:
+    """Whether the gate opens below what was extracted."""
+    context = GatedPropagator().extract(carrier, Context())
+    return context.get(ctx.SPAN_KEY).__class__ is Remote
+
+
+def test_the_keys_are_those_of_the_environment():
+    assert opens(signed())
+    assert not opens(signed("another"))
+
+
+def test_the_keys_that_were_set_up_are_stronger():
+    gate.enable(KeyRing.parse("another"))
+    assert opens(signed("another"))
+    assert not opens(signed())
+
+
+def test_the_environment_is_not_looked_at_where_keys_were_set_up(monkeypatch, caplog):
+    """A service that has its keys from oslo.config is not told that the environment has none."""
+    monkeypatch.delenv("OTEL_BRIDGE_HMAC_KEYS")
+    gate.enable(KeyRing.parse("key"))
+    assert opens(signed())
+    assert caplog.text == ""
+
+
+def test_nothing_gets_through_a_gate_that_is_shut():
+    gate.disable()
+    assert not opens(signed())
+
+
+def test_without_a_key_nothing_opens_and_that_is_told_once(monkeypatch, caplog):
+    monkeypatch.delenv("OTEL_BRIDGE_HMAC_KEYS")
+    with caplog.at_level(logging.WARNING, "otel_bridge"):
+        assert not opens({})
+        assert caplog.text == ""  # nobody has asked for a trace
+        assert not opens(signed())
+        assert not opens(signed())
+    [record] = caplog.records
+    assert "OTEL_BRIDGE_HMAC_KEYS: there is no HMAC key" in record.getMessage()
+
+
+@pytest.mark.parametrize(
+    "carrier",
+    [
+        {},
+        {"traceparent": f"00-{BASE.replace('-', '')}-00f067aa0ba902b7-01"},
+        {"X-Trace-Info": signed()["X-Trace-Info"]},
+        {"X-Trace-HMAC": signed()["X-Trace-HMAC"]},
+        {**signed(), "X-Trace-HMAC": "0" * 40},
+        {"X-Trace-Info": "", "X-Trace-HMAC": ""},
+        {"X-Trace-Info": [], "X-Trace-HMAC": []},
+        {"X-Trace-Info": [None], "X-Trace-HMAC": [5]},
+        {"X-Trace-Info": "A" * 10_000, "X-Trace-HMAC": "0" * 40},
+        None,
+        5,
+    ],
+)
+def test_what_does_not_verify_changes_nothing_and_raises_nothing(carrier):
+    before = Context({"key": "value"})
+    assert GatedPropagator().extract(carrier, before) is before
+
+
+@pytest.mark.parametrize(
+    ("carrier", "count"),
+    [(signed(), 0), ({}, 0), (signed("another"), 1), ({**signed(), "X-Trace-HMAC": ""}, 1)],
+)
+def test_what_was_refused_is_counted(carrier, count):
+    before = gate.refused.value()
+    opens(carrier)
+    assert gate.refused.value() - before == count
+
+
+def test_a_request_that_is_not_fresh_is_refused_and_counted_once():
+    gate.enable(KeyRing.parse("key"))
+    gate.require_fresh(60)
+    before = gate.refused.value()
+    assert not opens(signed())
+    assert gate.refused.value() - before == 1
+
+
+def test_the_span_of_a_signed_request_goes_out_signed(provider):
+    found = GatedPropagator().extract(signed(), Context())
+    span = provider.get_tracer("t").start_span("s", found)
+    carrier: dict[str, str] = {}
+    GatedPropagator().inject(carrier, ctx.with_span(found, span))
+    info = KeyRing.parse("key").verify(carrier["X-Trace-Info"], carrier["X-Trace-HMAC"])
+    assert info is not None
+    assert info.parent_span_id == span.get_span_context().span_id
+    assert carrier["traceparent"] == f"00-{info.trace_id:032x}-{info.parent_span_id:016x}-01"
+
+
+def test_nothing_goes_out_of_what_is_not_traced():
+    carrier: dict[str, str] = {}
+    GatedPropagator().inject(carrier, Context())
+    GatedPropagator().inject(carrier, ctx.with_span(Context(), api.INVALID_SPAN))
+    assert carrier == {}
+
+
+def test_the_fields_are_what_is_written(monkeypatch):
+    monkeypatch.setenv("OTEL_BRIDGE_FRESHNESS", "1")
+    found = GatedPropagator().extract(signed(), Context())
+    carrier: dict[str, str] = {}
+    GatedPropagator().inject(carrier, found)
+    assert set(carrier) == GatedPropagator().fields
+
+
+def test_keys_that_cannot_be_read_are_no_keys(monkeypatch):
+    from otel_bridge.config import gate as config_gate
+
+    def fail(*_arguments: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(config_gate, "read_gate", fail)
+    assert not opens(signed())
+
+
+@pytest.mark.parametrize(
+    "first", ["opentelemetry.propagate", "otel_bridge.propagator", "opentelemetry.instrumentation.utils"]
+)
+def test_opentelemetry_can_load_it_whoever_is_imported_first(first):
+    """propagate makes it while it is being imported itself."""
+    code = (
+        f"import {first}\nfrom opentelemetry import propagate\n"
+        "print(sorted(propagate.get_global_textmap().fields))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "OTEL_PROPAGATORS": "baggage,osprofiler"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "X-Trace-HMAC" in done.stdout
