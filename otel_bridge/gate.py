@@ -16,6 +16,9 @@ from otel_bridge.wire.signing import NO_KEY, Key, KeyRing
 
 #: Seconds between two looks at a file that may change while the service runs.
 LOOK_INTERVAL: Final = 1.0
+#: Seconds until another thread tries while a look is on its way: on a network file system that hangs, it may
+#: take for ever, and no more than a few threads may wait for that. (A lock would outlive a fork.)
+_STUCK_LOOK: Final = 60.0
 
 _NO_KEYS = KeyRing()
 
@@ -111,12 +114,13 @@ def _look() -> None:
     now = monotonic()
     if now < _next_look:
         return
-    _next_look = now + LOOK_INTERVAL
+    _next_look = now + _STUCK_LOOK
     for look in _looks:
         try:
             look()
         except Exception as exc:  # of a file system, a parser: not worth the request
             warn(f"it could not be seen whether a file has changed: {type(exc).__name__}")
+    _next_look = monotonic() + LOOK_INTERVAL
 
 
 def keys(own: KeyRing | None = None) -> KeyRing | None:
@@ -154,9 +158,10 @@ def is_fresh(info: str, mac: str, header: str, key: Key) -> bool:
         header: its ``X-Trace-Freshness``, empty where there is none.
         key: what verified it.
     """
-    if window is None:
+    remembered = window  # another thread may be shutting down
+    if remembered is None:
         return True
-    reason = window.refusal(info, mac, header, key, time())
+    reason = remembered.refusal(info, mac, header, key, time())
     if reason is None:
         return True
     refused.add()

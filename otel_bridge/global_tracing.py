@@ -111,7 +111,10 @@ def _install_propagator() -> None:
         return
     from opentelemetry import propagate
 
-    if type(propagate.get_global_textmap()) is not CompositePropagator:  # which is made of the variable
+    found = type(propagate.get_global_textmap())
+    if found is GlobalPropagator:  # of an earlier setup() in this process
+        return
+    if found is not CompositePropagator:  # which is made of the variable
         LOG.warning(
             "OpenTelemetry's global propagator has been set by somebody else, and stays: "
             "signed headers neither come in nor go out by it"

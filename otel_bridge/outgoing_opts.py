@@ -26,7 +26,7 @@ When not set: OTEL_BRIDGE_PROPAGATE_TO.
         choices=[
             ("off", "nothing: services without otel-bridge do not see the trace"),
             ("unkeyed", "the ids, without a key: they record in the right trace, and sign nothing they send"),
-            ("keyed", "the ids and the HMAC key, as osprofiler does: everybody on the message bus sees the key"),
+            ("keyed", "the ids and the HMAC key, as osprofiler does: everybody on the bus sees the key"),
         ],
         help=flow("""
 What messages of a traced request tell services that run plain osprofiler, in the message context's

@@ -82,10 +82,11 @@ class Handle:
         self._pipeline.shutdown(quiet=True)
 
     def shutdown(self) -> None:
-        """Flush within ``exit_timeout``, undo the instrumentation, and record nothing more."""
-        _uninstrument()
-        gate.disable()
-        self.tracer_provider.shutdown()
+        """Flush within ``exit_timeout``, undo the instrumentation, and record nothing more.
+
+        :func:`setup` may be called again. A handle that is not the process's any more changes nothing.
+        """
+        _shut_down(self)
 
 
 _lock = threading.RLock()
@@ -254,18 +255,25 @@ def stats() -> Stats:
 
 def shutdown() -> None:
     """Shut the pipeline of this process down; :func:`setup` may be called again."""
+    _shut_down(_handle)
+
+
+def _shut_down(handle: Handle | None) -> None:
     global _handle, _set_up
     with _lock:
-        handle, _handle, _set_up = _handle, None, False
-        if handle is not None:
-            handle.shutdown()
-            _replacements.undo()
-            if _policy is not None:
-                _policy.stop()
-            gate.reset()
-            propagation.stamping(False)
-            profiler_points.capture(False)
-            hide_further(())
+        if handle is None or handle is not _handle:  # its provider may be in use by the next one
+            return
+        _handle, _set_up = None, False
+        _uninstrument()
+        gate.disable()
+        handle.tracer_provider.shutdown()
+        _replacements.undo()
+        if _policy is not None:
+            _policy.stop()
+        gate.reset()
+        propagation.stamping(False)
+        profiler_points.capture(False)
+        hide_further(())
 
 
 def _build(settings: Settings) -> Handle:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from opentelemetry import trace as api
+from opentelemetry.context.context import Context
 from opentelemetry.trace import SpanKind
 
 from otel_bridge import gate
@@ -141,6 +142,10 @@ class WsgiMiddleware:
         if info is None:
             gate.count_refused()
             return self.application(environ, start_response)
+        around = ctx.get()
+        if around and _is_served(info, around):
+            environ[_TRACED] = True
+            return self.application(environ, start_response)
         if gate.window is not None and not gate.is_fresh(packed, mac, environ.get(_FRESHNESS, ""), info.key):
             environ[_TRACED] = False  # or a second filter would tell that it has been used
             return self.application(environ, start_response)
@@ -234,6 +239,15 @@ class WsgiMiddleware:
             provider = get_tracer_provider()
         self._entry = entries.entry(provider.get_tracer("otel_bridge.web", __version__))
         return self._entry
+
+
+def _is_served(info: TraceInfo, around: Context) -> bool:
+    """Whether a span has been made for the request already: by OpenTelemetry's own instrumentation of WSGI,
+    around us, with our propagator. What this process sends to itself has another parent."""
+    if ctx.trace_info(around) != info:
+        return False
+    span = around.get(ctx.SPAN_KEY)
+    return isinstance(span, api.Span) and span.is_recording()
 
 
 def _note_routing(point: ServerRequest, environ: Environ) -> None:

@@ -152,6 +152,20 @@ def test_a_host_that_is_none_is_named_and_gets_nothing(read, origin):
     assert line.startswith(f"{origin}: 'http://keystone:5000' is no host name")
 
 
+@pytest.mark.parametrize(
+    ("text", "environ"),
+    [
+        ("[otel_bridge]\npropagate_to = $nothing\n", {}),
+        ("[otel_bridge]\npropagate_to = $nothing\n", {"OTEL_BRIDGE_PROPAGATE_TO": "a"}),
+        ("", {"OTEL_BRIDGE_PROPAGATE_TO": "\udcff"}),
+    ],
+)
+def test_hosts_that_cannot_be_read_are_nowhere(read, text, environ):
+    found = read(text, **environ)
+    assert found.propagate_to == ()
+    assert len(lines(found)) == 1
+
+
 def value(settings: Settings, path: str) -> object:
     found: object = settings
     for name in path.split("."):
@@ -518,3 +532,20 @@ def test_an_unknown_library_keeps_the_service_from_being_traced(read):
     assert problem.fatal
     assert not found.gate.enabled
     assert found.export.protocol == "none"
+
+
+@pytest.mark.parametrize("value", ["off", "unkeyed", "keyed"])
+def test_what_messages_tell_plain_osprofiler(read, value):
+    """The operator's choice is taken as it is."""
+    found = read(f"{ON}[otel_bridge]\nrpc_trace_info = {value}\n")
+    assert found.rpc_trace_info == value
+    assert found.problems == ()
+
+
+def test_messages_tell_plain_osprofiler_nothing_unless_they_are_told_to(read):
+    """By default, and where the option says something unknown, no key gets on the bus."""
+    assert read(ON).rpc_trace_info == "off"
+    found = read(f"{ON}[otel_bridge]\nrpc_trace_info = always\n")
+    assert found.rpc_trace_info == "off"
+    (problem,) = found.problems
+    assert problem.option == "[otel_bridge] rpc_trace_info"

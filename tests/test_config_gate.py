@@ -149,6 +149,8 @@ def test_algorithm(set_to, algorithm):
         (b"a,b\r\n\n c \n", {}, ["a", "b", "c"]),
         (b"b\n", {"OTEL_BRIDGE_HMAC_KEYS": "a,b"}, ["b", "a"]),
         (b"\xff\n", {}, ["\udcff"]),
+        (b"# the old one, until May\na\n  #b\nc#d\n", {}, ["a", "c#d"]),
+        (b"\xef\xbb\xbfa\r\nb\r\n", {}, ["a", "b"]),
     ],
 )
 def test_keys_file(tmp_path, content, environ, expected):
@@ -284,6 +286,20 @@ def test_freshness(window, environ, expected):
     found = gate_of(environ, **({} if window is None else {"freshness_window": window}))
     assert (found.gate.freshness_window, found.gate.stamps) == expected
     assert found.problems == ()
+
+
+@pytest.mark.parametrize("text", ["-1", "a minute", "99999999", "$nothing"])
+def test_without_the_window_that_was_asked_for_nothing_is_traced(tmp_path, text):
+    """Not everything for ever: whoever sets it does not want replayed requests traced."""
+    path = tmp_path / "service.conf"
+    path.write_text(f"[profiler]\nenabled=true\nhmac_keys=key\n[otel_bridge]\nfreshness_window = {text}\n")
+    conf = cfg.ConfigOpts()
+    conf([], default_config_files=[str(path)], default_config_dirs=[])
+    found = config.from_conf(conf, {})
+    assert not found.gate.enabled
+    (problem,) = found.problems
+    assert problem.fatal
+    assert problem.option == "[otel_bridge] freshness_window"
 
 
 def test_a_client_is_told_by_the_environment():

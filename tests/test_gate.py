@@ -138,6 +138,27 @@ def test_a_look_that_fails_costs_nobody_anything(monkeypatch, caplog):
     assert "s3cr3t" not in caplog.text
 
 
+def test_a_look_that_hangs_holds_up_nobody_else(monkeypatch):
+    """The file of keys may be on a network file system."""
+    now, looks = [100.0], []
+
+    def hang():
+        looks.append(1)
+        if len(looks) == 1:
+            now[0] += 30
+            gate.keys()  # of another thread's request
+
+    monkeypatch.setattr(gate, "monotonic", lambda: now[0])
+    gate.enable(COMMON)
+    gate.look_after(hang)
+    now[0] += 1
+    gate.keys()
+    assert len(looks) == 1
+    now[0] += 1
+    gate.keys()
+    assert len(looks) == 2
+
+
 def test_without_a_window_everything_is_fresh():
     assert gate.is_fresh("info", "mac", "", COMMON.keys[0])
     gate.require_fresh(0)

@@ -90,6 +90,7 @@ conf.set_override("hmac_keys", "key", "profiler")
 conf.set_override("set_global", {set_global}, "otel_bridge")
 conf.set_override("protocol", "none", "otel_bridge")
 handle = otel_bridge.setup(conf)
+{again}
 textmap = propagate.get_global_textmap()
 print(json.dumps([
     trace.get_tracer_provider() is handle.tracer_provider, type(textmap).__name__, sorted(textmap.fields)
@@ -100,10 +101,14 @@ THEIRS = ["baggage", "traceparent", "tracestate"]
 UNTOUCHED = [False, "CompositePropagator", THEIRS]
 
 
-def set_up(prelude: str = "", set_global: bool = True, **environ: str) -> tuple[Any, str]:
+def set_up(prelude: str = "", set_global: bool = True, again: str = "", **environ: str) -> tuple[Any, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(CODE).format(prelude=prelude, set_global=set_global)],
+        [
+            sys.executable,
+            "-c",
+            textwrap.dedent(CODE).format(prelude=prelude, set_global=set_global, again=again),
+        ],
         env={**kept, **environ},
         capture_output=True,
         text=True,
@@ -116,6 +121,11 @@ def set_up(prelude: str = "", set_global: bool = True, **environ: str) -> tuple[
 def test_setup_leaves_the_globals_alone_unless_it_is_told_otherwise():
     assert set_up(set_global=False) == (UNTOUCHED, "")
     assert set_up() == ([True, "GlobalPropagator", OURS], "")
+
+
+def test_a_second_setup_finds_ours_and_says_nothing():
+    again = "otel_bridge.shutdown(); handle = otel_bridge.setup(conf)"
+    assert set_up(again=again) == ([True, "GlobalPropagator", OURS], "")
 
 
 SOMEBODY = "from opentelemetry.sdk.trace import TracerProvider; trace.set_tracer_provider(TracerProvider())"

@@ -260,6 +260,16 @@ def test_only_hosts_that_may_have_the_trace_get_it(
     recorder.wait(2)
 
 
+@senders
+def test_an_internationalised_name_is_compared_as_it_is_connected_to(here: Origin, send: Send) -> None:
+    """An older standard takes it for strasse.example, which is another host."""
+    recorder = Recorder()
+    with instrumented(recorder.provider, propagate_to=["strasse.example"]), recorder.request():
+        for name in ("straße", "strasse"):
+            send(f"http://{name}.example/", proxy=here.url)
+    assert [seen.signed for seen in here.seen] == [False, True]
+
+
 # -- hops -------------------------------------------------------------------------------------------------
 
 

@@ -25,7 +25,7 @@ from opentelemetry import context as context_api
 from opentelemetry.instrumentation.requests import RequestsInstrumentor as ContribRequests
 from opentelemetry.instrumentation.urllib3 import URLLib3Instrumentor as ContribUrllib3
 from opentelemetry.instrumentation.utils import suppress_http_instrumentation, suppress_instrumentation
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.trace import SpanKind, StatusCode
 from recorders import KEY, Recorder
 from urllib3.util.retry import Retry
@@ -560,6 +560,35 @@ def test_a_request_that_a_proxy_forwards_is_the_targets(here: Origin, allowed: s
     assert (found["server.address"], found["server.port"]) == ("target.invalid", 81)
     assert found["url.full"].startswith("http://target.invalid:81/x?token=")
     assert "t0ken" not in found["url.full"]
+
+
+@pytest.mark.parametrize("url", ["http:////target.invalid/", "http://target.invalid:1" + "1" * 9999 + "/"])
+def test_what_a_proxy_forwards_to_nobody_knows_where_goes_unsigned(here: Origin, url: str) -> None:
+    """The proxy itself may have the trace."""
+    recorder = Recorder()
+    with instrumented(recorder.provider, propagate_to=["127.0.0.1"]), recorder.request():
+        with urllib3.HTTPConnectionPool(*here.server_address[:2]) as pool:
+            connection = pool._get_conn()
+            pool._make_request(connection, "GET", url, headers=foreign_headers())
+            connection.close()
+    assert not here.seen[0].signed
+
+
+def test_a_provider_that_fails_at_a_tunnel_fails_no_request(here: Origin) -> None:
+    class Failing(SpanProcessor):
+        def on_start(self, span: Any, parent_context: Any = None) -> None:
+            if span.kind is SpanKind.CLIENT:
+                raise RuntimeError("processor")
+
+    recorder = Recorder("sdk")
+    recorder.provider.add_span_processor(Failing())
+    here.refusing = True
+    with (
+        instrumented(recorder.provider),
+        recorder.request(),
+        pytest.raises(requests.exceptions.ProxyError),
+    ):
+        by_requests("https://target.invalid/", proxies={"https": here.url})
 
 
 # -- others at work ---------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # eventlet's own, which futurist imports
     import oslo_messaging
     from oslo_messaging._drivers.impl_fake import FakeIncomingMessage
+    from oslo_messaging.transport import Transport
 
     from otel_bridge.instrumentation import rpc
     from otel_bridge.instrumentation.messaging import MessagingInstrumentor, register_options
@@ -270,7 +271,7 @@ def test_a_point_that_cannot_be_made(
 
     monkeypatch.setattr(log, "_last", {})
     monkeypatch.setattr(rpc, "_outgoing", broken)
-    monkeypatch.setattr(rpc, "incoming_message", broken)
+    monkeypatch.setattr(rpc.IncomingMessages, "point", broken)
     instrument(recorder)
     server, ctxt = Server(), {"user": "me"}
     with recorder.request():
@@ -279,6 +280,33 @@ def test_a_point_that_cannot_be_made(
     assert server.seen == [{}]
     assert caplog.text.count("could not be traced") == 2
     assert len(recorder.spans) == 1
+
+
+@pytest.mark.parametrize("wait", [True, None])
+def test_a_transport_with_other_parameters(
+    instrument: Instrument, recorder: Recorder, monkeypatch: pytest.MonkeyPatch, wait: bool | None
+) -> None:
+    """Whatever arguments a release of oslo.messaging, or who has wrapped it, takes: they arrive."""
+    got: list[Any] = []
+
+    def _send(
+        self: Any, target: Any, ctxt: Any, message: Any, wait_for_reply: Any = None, **more: Any
+    ) -> Any:
+        got.append((wait_for_reply, more))
+        return "answer"
+
+    monkeypatch.setattr(Transport, "_send", _send)
+    instrument(recorder)
+    target = oslo_messaging.Target(topic="topic")
+    server = Server()
+    with recorder.request():
+        assert server.transport._send(target, {}, {"method": "boot"}, wait, new=7) == "answer"
+    assert server.transport._send(target, {}, {"method": "boot"}, wait_for_reply=wait, new=7) == "answer"
+    assert got == [(wait, {"new": 7})] * 2
+    assert [span.kind for span in recorder.spans] == [
+        SpanKind.CLIENT if wait else SpanKind.PRODUCER,
+        SpanKind.SERVER,
+    ]
 
 
 def test_an_exception_without_a_text(

@@ -249,6 +249,19 @@ def test_after_shutdown_nothing_is_traced_and_setup_may_begin_anew(receiver):
     assert len(receiver.spans()) == 1
 
 
+def test_a_handle_that_is_shut_down_is_no_longer_the_processs(receiver):
+    leave = os._exit
+    first = otel_bridge.setup(conf_with(endpoint=receiver.url))
+    first.shutdown()
+    assert os._exit is leave
+    second = otel_bridge.setup(conf_with(endpoint=receiver.url))
+    assert second is not first
+    first.shutdown()  # it has been; the provider is the second one's now
+    serve_signed()
+    second.tracer_provider.force_flush()
+    assert len(receiver.spans()) == 1
+
+
 PROGRAM = """
 import os, signal, sys, time
 import otel_bridge

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from otel_bridge.tracing.failure import raised
+from otel_bridge.tracing.failure import frames, raised
 
 
 class Carrier(Exception):
@@ -16,6 +16,15 @@ class Hostile(Exception):
     @property
     def exc_info(self):
         raise RuntimeError("hostile")
+
+
+class Guarded(Exception):
+    def __getattribute__(self, name):
+        raise RuntimeError("guarded")
+
+
+def test_an_exception_that_shows_nothing_of_itself_has_no_frames():
+    assert frames(Guarded()) == ()
 
 
 def caught():

@@ -125,34 +125,6 @@ def test_another_provider_stays_in_the_trace_of_a_signed_root(keys):
     assert span.get_span_context().trace_id == TRACE_ID
 
 
-def test_a_carrier_is_what_from_carrier_takes(keys):
-    info = TraceInfo(TRACE_ID, PARENT_ID, KEY)
-    value = propagation.carrier(0xAA, info)
-    found = propagation.from_carrier(value, keys)
-    assert (found.trace_id, found.parent_span_id) == (TRACE_ID, 0xAA)
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        None,
-        "x",
-        5,
-        {},
-        [],
-        ["a"],
-        ["a", "b"],
-        [1, 2, 3],
-        ["a"] * 9,
-        [None, None],
-        [["a"], ["b"]],
-        list(headers(key=Key("o")).values()),
-    ],
-)
-def test_a_hostile_carrier_is_nothing(keys, value):
-    assert propagation.from_carrier(value, keys) is None
-
-
 @pytest.mark.parametrize(
     ("traceparent", "linked"),
     [

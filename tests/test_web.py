@@ -74,6 +74,42 @@ def gated(provider):
     return make
 
 
+@pytest.mark.parametrize("seconds", [0, 60])
+def test_a_request_that_is_served_in_a_span_already_gets_no_second_one(gated, sink, provider, seconds):
+    """OpenTelemetry's own WSGI instrumentation may be around us, with our propagator."""
+    environ = request()
+    before = gate.refused.value()
+    propagator = propagation.OSProfilerPropagator(KeyRing.parse("key"))
+    carrier = {
+        signing.TRACE_INFO_HEADER: environ["HTTP_X_TRACE_INFO"],
+        signing.TRACE_HMAC_HEADER: environ["HTTP_X_TRACE_HMAC"],
+    }
+    gate.enable(KeyRing.parse("key"))
+    gate.require_fresh(seconds)
+    token = context_api.attach(propagator.extract(carrier, Context()))
+    try:
+        with provider.get_tracer("theirs").start_as_current_span("theirs", kind=SpanKind.SERVER):
+            assert Response(gated(hello), environ).read() == b"hello"
+    finally:
+        context_api.detach(token)
+    assert [span.name for span in sink.spans] == ["theirs"]
+    assert gate.refused.value() == before, "it has been used there, and not again"
+
+
+def test_what_a_service_sends_to_itself_is_served_in_a_span_of_its_own(gated, sink):
+    inner = gated(hello)
+
+    def outer(environ, start_response):
+        environ = request(key=None)
+        for name, value in web.get_trace_id_headers().items():
+            environ["HTTP_" + name.upper().replace("-", "_")] = value
+        return [Response(inner, environ).read()]
+
+    Response(gated(outer), request()).read()
+    below, above = sink.spans
+    assert below.parent.span_id == above.context.span_id
+
+
 def test_a_signed_request_is_a_server_span_below_its_parent(gated, sink):
     assert Response(gated(hello), request()).read() == b"hello"
     (span,) = sink.spans

@@ -32,6 +32,9 @@ from otel_bridge.wire.destinations import Destinations
         ("2001:db8::/32", "192.0.2.1", False),
         ("192.0.2.0/24", "keystone", False),
         ("bücher.example", "xn--bcher-kva.example", True),
+        ("strasse.example", "straße.example", False),
+        ("xn--strae-oqa.example", "xn--strae-oqa.example", True),
+        ("keystone", "\xe9" * 100_000, False),
         ("*", "anything", True),
         ("keystone", "", False),
     ],
@@ -61,6 +64,7 @@ def test_any_entry_allows_and_none_allows_nothing() -> None:
         "a b",
         "user@host",
         "*.x",
+        "straße.example",
     ],
 )
 def test_what_is_no_host_is_refused_by_name(entry: str) -> None:

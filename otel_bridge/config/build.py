@@ -248,10 +248,13 @@ def _redact_keys(sources: Sources) -> tuple[str, ...]:
 
 
 def _propagate_to(sources: Sources) -> tuple[str, ...] | None:
+    problems = len(sources.problems)
     origin, entries = "[otel_bridge] propagate_to", sources.option("propagate_to")
     if entries is None:
         origin = "OTEL_BRIDGE_PROPAGATE_TO"
         found = sources.variable(origin)
+        if len(sources.problems) > problems:  # what cannot be read must not end as "everywhere"
+            return ()
         if found is None:
             return None
         entries = found.split(",")

@@ -48,7 +48,7 @@ def read_gate(sources: Sources, names: Collection[str] = (), *, keys_follow: boo
     fatal = any(problem.fatal for problem in sources.problems)
     return replace(
         found,
-        enabled=bool(found.keys) or (keyless and not fatal),
+        enabled=not fatal and (bool(found.keys) or keyless),
         policy=policy,
         freshness_window=window,
         stamps=stamps or window > 0,
@@ -61,12 +61,15 @@ def wants_freshness(text: str | None) -> bool:
 
 
 def parse_keys_file(path: str, algorithm: str = "sha1") -> KeyRing:
-    """The keys in a file, one a line or separated by commas.
+    """The keys in a file, one a line or separated by commas; lines that begin with ``#`` are comments.
 
     Raises:
         ValueError: it cannot be read, or has what can be no key; says why, and quotes nothing of it.
     """
-    texts = _stripped(read_text(path, _MAX_KEYS_FILE).replace("\n", ",").split(","))
+    text = read_text(path, _MAX_KEYS_FILE).removeprefix("\ufeff")
+    # What is written about keys must not become one: it can be guessed.
+    lines = [line for line in text.split("\n") if not line.lstrip().startswith("#")]
+    texts = _stripped(",".join(lines).split(","))
     try:
         return KeyRing.parse(texts, algorithm)
     except ValueError:

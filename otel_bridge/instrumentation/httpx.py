@@ -152,7 +152,8 @@ def _capture(point: ClientRequest, request: Any) -> Origin:
     point.method = captured(request.method)
     point.scheme, point.host, point.port = captured(url.scheme), captured(url.host), url.port
     point.path = captured(url.raw_path.decode("latin-1"))
-    return origin(url.scheme, url.host, url.port)
+    # As it is connected to: what httpx shows of an internationalised name can be read as another one.
+    return origin(url.scheme, url.raw_host.decode("ascii"), url.port)
 
 
 def _carrying(

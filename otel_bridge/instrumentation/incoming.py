@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from typing import Any
+from weakref import ref
 
-from otel_bridge.instrumentation.endpoints import Endpoints
+from otel_bridge.instrumentation.endpoints import MAX_LENGTH, MAX_REMEMBERED, Endpoints
+from otel_bridge.instrumentation.message_tracing import exchange_of, system_of
 from otel_bridge.model.translate import IncomingMessage
 from otel_bridge.model.translate.point import captured
 from otel_bridge.model.translate.rpc import CALL, CAST
@@ -25,31 +27,66 @@ def sent_as(message: Any) -> str:
     return CALL if awaited else CAST
 
 
-def incoming_message(server: Any, message: Any, endpoints: Endpoints) -> IncomingMessage:
-    """The point of a message that is served.
+class IncomingMessages:
+    """Makes the points of messages that are served, and remembers what all messages for one method share."""
 
-    Args:
-        server: oslo.messaging's ``RPCServer``.
-        message: its incoming message.
-        endpoints: finds the endpoint that serves it.
-    """
-    content = message.message
-    target = server._target
-    point: IncomingMessage = _new(IncomingMessage)
-    point.request_id = point.module = point.endpoint = point.function = point.error = point.origin = None
-    point.kind = sent_as(message)
-    point.method = method = captured(content.get("method"))
-    point.namespace = namespace = captured(content.get("namespace"))
-    point.version = version = captured(content.get("version"))
-    point.msg_id = captured(getattr(message, "orig_msg_id", None))  # where there is none, msg_id is made up
-    point.topic = target.topic
-    point.server = target.server
-    driver = server.transport._driver
-    point.system = getattr(getattr(driver, "_url", None), "transport", None)
-    point.exchange = target.exchange or getattr(driver, "_default_exchange", None)
-    if isinstance(message.ctxt, dict):
-        point.request_id = captured(message.ctxt.get("request_id"))
-    endpoint = endpoints.find(server.dispatcher, namespace, version, method)
-    if endpoint is not None:
-        point.module, point.endpoint = endpoint
-    return point
+    __slots__ = ("_endpoints", "_shared")
+
+    def __init__(self) -> None:
+        self._endpoints = Endpoints()
+        #: By weak reference to the server, then by method; a WeakKeyDictionary costs a call more.
+        self._shared: dict[Any, dict[Any, tuple[Any, ...]]] = {}
+
+    def point(self, server: Any, message: Any) -> IncomingMessage:
+        """The point of a message.
+
+        Args:
+            server: oslo.messaging's ``RPCServer``.
+            message: its incoming message.
+        """
+        content = message.message
+        wanted = content.get("method"), content.get("namespace"), content.get("version")
+        try:
+            shared = self._shared[ref(server)][wanted]
+        except (KeyError, TypeError):  # not seen yet, or nothing that is ever remembered
+            shared = self._look(server, *wanted)
+        point: IncomingMessage = _new(IncomingMessage)
+        (
+            point.method,
+            point.namespace,
+            point.version,
+            point.module,
+            point.endpoint,
+            point.topic,
+            point.server,
+            point.system,
+            point.exchange,
+        ) = shared
+        point.function = point.error = point.origin = None
+        point.kind = sent_as(message)
+        point.msg_id = captured(getattr(message, "orig_msg_id", None))  # else msg_id is made up
+        ctxt = message.ctxt
+        point.request_id = captured(ctxt.get("request_id")) if isinstance(ctxt, dict) else None
+        return point
+
+    def _look(self, server: Any, *wanted: Any) -> tuple[Any, ...]:
+        method, namespace, version = map(captured, wanted)
+        target = server._target
+        endpoint = self._endpoints.find(server.dispatcher, namespace, version, method)
+        shared = (
+            method,
+            namespace,
+            version,
+            *((None, None) if endpoint is None else endpoint),
+            target.topic,
+            target.server,
+            system_of(server.transport),
+            exchange_of(server.transport, target),
+        )
+        # Only what is text: 1, 1.0 and True would be one and the same.
+        if (method, namespace, version) == wanted and sum(len(name or "") for name in wanted) <= MAX_LENGTH:
+            known = self._shared.setdefault(ref(server, lambda gone: self._shared.pop(gone, None)), {})
+            if len(known) >= MAX_REMEMBERED:  # names come off the wire
+                known.clear()
+            known[wanted] = shared
+        return shared

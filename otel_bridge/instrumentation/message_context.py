@@ -14,8 +14,8 @@ from typing import Any, TypeGuard
 
 from otel_bridge import gate
 from otel_bridge.settings import RpcTraceInfo
-from otel_bridge.tracing.propagation import carrier, from_carrier
 from otel_bridge.wire import ids
+from otel_bridge.wire.carrier import carrier, from_carrier
 from otel_bridge.wire.signing import MAX_HEADER_LENGTH, KeyRing, TraceInfo
 
 #: Key of the message context under which the signed trace info travels.
@@ -37,6 +37,8 @@ def carrying(ctxt: Any, span_id: int, info: TraceInfo, trace_info: RpcTraceInfo 
     """
     value = carrier(span_id, info)
     if ctxt.__class__ is dict:
+        if value and trace_info == "off" and TRACE_INFO not in ctxt:  # nearly always
+            return {**ctxt, CARRIER: value}
         changed = {**ctxt}
         _put(changed, value, span_id, info, trace_info)
         return changed
@@ -118,10 +120,11 @@ def take(message: Any, keys: KeyRing | None) -> TraceInfo | None:
         message.ctxt = ctxt.sent
         value, trace_info = ctxt.carrier, None
     elif isinstance(ctxt, dict):
-        value, trace_info = ctxt.get(CARRIER), ctxt.get(TRACE_INFO)
+        trace_info = ctxt.get(TRACE_INFO)
+        value = None
         if CARRIER in ctxt:
             message.ctxt = ctxt = {**ctxt}
-            del ctxt[CARRIER]
+            value = ctxt.pop(CARRIER)
     else:
         return None
     if keys is None:

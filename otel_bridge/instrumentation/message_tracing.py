@@ -8,7 +8,6 @@ from typing import Any
 from opentelemetry.trace import SpanKind
 from oslo_messaging.rpc.client import RemoteError
 
-from otel_bridge.instrumentation.endpoints import Endpoints
 from otel_bridge.instrumentation.message_context import carrying
 from otel_bridge.log import warn
 from otel_bridge.model.translate.point import captured
@@ -20,6 +19,7 @@ from otel_bridge.tracing.propagation import outgoing
 from otel_bridge.tracing.spans import Span
 from otel_bridge.wire.signing import KeyRing
 
+_get, _TRACE_INFO = ctx.get, ctx.TRACE_INFO_KEY
 #: What oslo.messaging's drivers append to the class and module of an exception that another process raised.
 _REMOTE = "_Remote"
 #: What they append to its text.
@@ -29,7 +29,7 @@ _STACK = "\nTraceback (most recent call last):"
 class MessageTracing:
     """What the traced methods work with, for as long as the instrumentation is on."""
 
-    __slots__ = ("active", "endpoints", "entry", "keys", "leaf", "trace_info")
+    __slots__ = ("active", "entry", "keys", "leaf", "trace_info")
 
     def __init__(
         self,
@@ -44,7 +44,6 @@ class MessageTracing:
         self.keys = keys
         #: What osprofiler's ``trace_info`` RPC messages carry. Never notifications: strangers read those.
         self.trace_info = trace_info
-        self.endpoints = Endpoints()
         #: False after ``uninstrument()``: where another library has wrapped a traced method it stays in use.
         self.active = True
 
@@ -77,18 +76,19 @@ def begin_sending(
     """
     try:
         span = tracing.leaf(None, kind, describe(kind, transport, target, ctxt, message))
-        return span, _handed_on(ctxt, trace_info) if span is None else _below(span, ctxt, trace_info)
+        if span is None:
+            return None, _handed_on(ctxt, trace_info)
+        info: Any = _get().get(_TRACE_INFO)
+        if info is None:
+            return span, ctxt
+        if span.__class__ is Span:  # ids_of(), without the call
+            trace_id, span_id = span._trace.id, span._span_id
+        else:
+            trace_id, span_id = ids_of(span)
+        return span, carrying(ctxt, span_id, info, trace_info) if trace_id == info.trace_id else ctxt
     except Exception as exc:  # a transport, target or message of another make than we know
         warn(f"an outgoing message could not be traced: {type_name(type(exc))}")
         return None, ctxt
-
-
-def _below(span: entries.Recording, ctxt: Any, trace_info: RpcTraceInfo) -> Any:
-    info = ctx.trace_info()
-    if info is None:
-        return ctxt
-    trace_id, span_id = ids_of(span)
-    return carrying(ctxt, span_id, info, trace_info) if trace_id == info.trace_id else ctxt
 
 
 def _handed_on(ctxt: Any, trace_info: RpcTraceInfo) -> Any:
@@ -111,17 +111,19 @@ def ids_of(span: Any) -> tuple[int, int]:
 def system_of(transport: Any) -> str | None:
     """Scheme of a transport's URL: ``rabbit``, ``kafka``, ``fake``."""
     try:
-        return captured(transport._driver._url.transport)
+        scheme: str | None = transport._driver._url.transport
     except AttributeError:  # a driver of another make
         return None
+    return scheme
 
 
 def exchange_of(transport: Any, target: Any) -> str | None:
     """The exchange that a target's messages go through."""
     try:
-        return captured(target.exchange or transport._driver._default_exchange)
+        exchange: str | None = target.exchange or transport._driver._default_exchange
     except AttributeError:
         return None
+    return exchange
 
 
 def fail(span: entries.Recording, exc: BaseException) -> None:

@@ -206,7 +206,7 @@ class _Attempts:
                 or (chain is not None and chain.resends)
                 or isinstance(headers, Redirected)
             ):
-                host, moved = _look_closer(point, context, pool, headers, history)
+                host, moved = _look_closer(point, context, pool, url, headers, history)
             if recorder is not ANOTHER:
                 span = client.leaf(None, _CLIENT, point)
             carried = client.carried(context, span, host, moved)
@@ -250,7 +250,14 @@ class _Attempts:
         return copy
 
     def begin_tunnel(self, context: Context, pool: Any) -> Any:
-        """The span of a CONNECT, to be ended only if it fails."""
+        """The span of a CONNECT, to be ended only if it fails. Never raises."""
+        try:
+            return self._begin_tunnel(context, pool)
+        except Exception as exc:  # a pool, or a provider, of a kind that we do not know
+            warn(f"a tunnel through a proxy could not be recorded: {type_name(type(exc))}")
+            return None
+
+    def _begin_tunnel(self, context: Context, pool: Any) -> Any:
         if self._client.recorder(context) in (NOBODY, ANOTHER):
             return None
         point: ClientRequest = _new(ClientRequest)
@@ -261,7 +268,7 @@ class _Attempts:
 
 
 def _look_closer(
-    point: ClientRequest, context: Context, pool: Any, headers: Any, history: Any
+    point: ClientRequest, context: Context, pool: Any, target: str, headers: Any, history: Any
 ) -> tuple[str, bool]:
     """Complete the point of a request that a proxy forwards, or that may not be the first one.
 
@@ -269,10 +276,12 @@ def _look_closer(
         The request's host, and whether it has left the origin that its caller named.
     """
     here = now = origin(pool.scheme, pool.host, pool.port)
-    target = point.path or ""
     if not target.startswith("/"):  # the absolute one, for a proxy
-        point.path, point.url = None, target
-        now = origin_of(target) or here
+        point.path, point.url = None, point.path
+        found = origin_of(target)
+        if found is None:  # where the proxy sends it we cannot know
+            return "", True
+        now = found
     first, resends = redirects.before(headers, context)
     point.resend = len(history) + resends
     if first is not None:

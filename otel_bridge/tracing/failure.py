@@ -18,7 +18,10 @@ Frame = tuple[str, int, str]
 def frames(exc: BaseException) -> tuple[Frame, ...]:
     """Where an exception came by, outermost first; at most :data:`MAX_FRAMES` of it."""
     found: list[Frame] = []
-    tb = exc.__traceback__ if isinstance(exc, BaseException) else None  # whatever we are handed
+    try:
+        tb = exc.__traceback__ if isinstance(exc, BaseException) else None  # whatever we are handed
+    except Exception:  # a class that guards its attributes
+        return ()
     while tb is not None:
         code = tb.tb_frame.f_code
         found.append((code.co_filename, tb.tb_lineno, code.co_qualname))

@@ -29,7 +29,7 @@ from otel_bridge.tracing import context as ctx
 from otel_bridge.wire import freshness, signing
 from otel_bridge.wire.freshness import FRESHNESS_HEADER
 from otel_bridge.wire.ids import SPAN_ID_MASK
-from otel_bridge.wire.signing import Key, KeyRing, TraceInfo
+from otel_bridge.wire.signing import NO_KEY, Key, KeyRing, TraceInfo
 
 TRACEPARENT = "traceparent"
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?", re.ASCII)
@@ -126,40 +126,31 @@ def refined_parent(info: TraceInfo, traceparent: str | None) -> int | None:
     return found[1] if found is not None and found[0] == info.trace_id else None
 
 
-def signed_headers(span_context: SpanContext, info: TraceInfo) -> tuple[str, str, str]:
-    """``X-Trace-Info``, ``X-Trace-HMAC`` and ``traceparent`` for what goes out below a span.
-
-    Args:
-        span_context: of the span that is the parent over there.
-        info: trace info of the request that this one serves; its key signs.
-    """
-    packed, mac = signing.pack_ids(span_context.trace_id, span_context.span_id, info.key, info.base_id)
-    return packed, mac, _traceparent(span_context.trace_id, span_context.span_id)
-
-
-def _traceparent(trace_id: int, span_id: int) -> str:
-    return f"{_traceparents_begin(trace_id)}{span_id:016x}-01"
-
-
 @lru_cache(maxsize=256)
 def _traceparents_begin(trace_id: int) -> str:
     return f"00-{trace_id:032x}-"  # which costs as much as all the rest
 
 
 def headers(span_context: SpanContext, info: TraceInfo) -> dict[str, str]:
-    """:func:`signed_headers` by their names, with ``X-Trace-Freshness`` where that is wanted.
+    """What goes out below a span: ``X-Trace-Info``, ``X-Trace-HMAC`` and ``traceparent``.
 
-    Of a trace without a key there is ``traceparent`` alone.
+    ``X-Trace-Freshness`` as well, where that is wanted. Of a trace without a key there is ``traceparent``
+    alone.
+
+    Args:
+        span_context: of the span that is the parent over there.
+        info: trace info of the request that this one serves; its key signs.
     """
     return headers_below(span_context.trace_id, span_context.span_id, info)
 
 
 def headers_below(trace_id: int, span_id: int, info: TraceInfo) -> dict[str, str]:
     """:func:`headers` for a span of which the ids are at hand."""
-    traceparent = _traceparent(trace_id, span_id)
-    if not info.key:
+    traceparent = f"{_traceparents_begin(trace_id)}{span_id:016x}-01"
+    key = info.key
+    if key is NO_KEY:
         return {TRACEPARENT: traceparent}
-    packed, mac = signing.pack_ids(trace_id, span_id, info.key, info.base_id)
+    packed, mac = signing.pack_ids(trace_id, span_id, key, info.base_id)
     found = {
         signing.TRACE_INFO_HEADER: packed,
         signing.TRACE_HMAC_HEADER: mac,
@@ -167,34 +158,8 @@ def headers_below(trace_id: int, span_id: int, info: TraceInfo) -> dict[str, str
     }
     if _stamps:
         nonce = os.urandom(freshness.NONCE_BYTES)
-        found[FRESHNESS_HEADER] = freshness.stamp(packed, mac, info.key, time(), nonce)
+        found[FRESHNESS_HEADER] = freshness.stamp(packed, mac, key, time(), nonce)
     return found
-
-
-def carrier(span_id: int, info: TraceInfo) -> list[str]:
-    """What :func:`signed_headers` gives, as a value for a message's context. The key itself is not in it.
-
-    Empty for a trace without a key: nobody would believe it.
-
-    Args:
-        span_id: of the span below which the receiver is to record.
-        info: trace info of the request that is served; its key signs.
-    """
-    if not info.key:
-        return []
-    packed, mac = signing.pack_ids(info.trace_id, span_id, info.key, info.base_id)
-    return [packed, mac, _traceparent(info.trace_id, span_id)]
-
-
-def from_carrier(value: Any, keys: KeyRing) -> TraceInfo | None:
-    """Verified trace info out of a message's context.
-
-    None for whatever :func:`carrier` did not make with one of these keys. The ``traceparent`` in it is for
-    others: what is signed names the sending span itself.
-    """
-    if not isinstance(value, list) or not 2 <= len(value) <= 3:
-        return None
-    return keys.verify(value[0], value[1])  # None, too, for what is no text
 
 
 def outgoing(context: Context | None = None) -> tuple[SpanContext, TraceInfo] | None:

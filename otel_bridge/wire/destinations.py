@@ -8,6 +8,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Final
 
 _EVERYWHERE: Final = "*"
+#: Characters of a name in the DNS.
+_LONGEST_NAME: Final = 253
 #: Hosts that are remembered with their answer.
 _REMEMBERED: Final = 1024
 
@@ -49,6 +51,8 @@ class Destinations:
             raise ValueError(
                 f"{entry!r} is no host name, .domain or IP network (a URL or a port does not belong there)"
             )
+        if not name.isascii():
+            raise ValueError(f"{entry!r} is no host name as URLs have it: write it in ASCII, as xn--...")
         if text.startswith("."):
             self._domains.append(text)
         self._names.add(name)
@@ -68,16 +72,19 @@ class Destinations:
 
 
 def _plain(host: str) -> str:
-    """A host in the one spelling that is compared: no brackets, no dot at the end, ASCII, lower case."""
+    """A host in the one spelling that is compared: no brackets, no dot at the end, lower case; ASCII
+    where that is unambiguous."""
     text = host.strip().lower().rstrip(".")
     if text.startswith("[") and text.endswith("]"):
         text = text[1:-1]
-    if not text.isascii():
-        try:
-            return text.encode("idna").decode("ascii")
-        except UnicodeError:
-            return text
-    return text
+    if text.isascii() or len(text) > _LONGEST_NAME:
+        return text
+    try:
+        name = text.encode("idna")
+        # Not where Python makes another name of it ("ss" of "ß"): HTTP libraries go by a newer standard.
+        return name.decode("ascii") if name.decode("idna") == text else text
+    except UnicodeError:
+        return text
 
 
 def _is_address(text: str) -> bool:

@@ -37,7 +37,7 @@ class _KeyedHash:
 class Key:
     """One HMAC key. It shows itself nowhere: neither ``repr`` nor ``str`` nor a pickle gives it away."""
 
-    __slots__ = ("_sha1", "_sha256", "_text", "algorithm")
+    __slots__ = ("_sha1", "_sha256", "_text", "algorithm", "carriers")
 
     def __init__(self, text: str, algorithm: str = "sha1") -> None:
         """
@@ -55,6 +55,8 @@ class Key:
         raw = text.encode("utf-8", "surrogateescape")
         self._text = text
         self.algorithm = algorithm
+        #: What was signed for messages' contexts; :mod:`otel_bridge.wire.carrier`'s.
+        self.carriers: dict[int, Any] = {}
         self._sha1 = _KeyedHash(raw, hashlib.sha1)
         self._sha256 = _KeyedHash(raw, hashlib.sha256)
 

@@ -75,10 +75,12 @@ class TraceInfo(NamedTuple):
 class KeyRing:
     """The keys that a service accepts, in the order in which they are tried; the first one signs."""
 
-    __slots__ = ("keys",)
+    __slots__ = ("carriers", "keys")
 
     def __init__(self, keys: Iterable[Key] = ()) -> None:
         self.keys = tuple(keys)
+        #: What was verified in messages' contexts; :mod:`otel_bridge.wire.carrier`'s.
+        self.carriers: dict[str, Any] = {}
 
     @classmethod
     def parse(cls, text: str | Iterable[str] | None, algorithm: str = "sha1") -> KeyRing:
@@ -238,7 +240,12 @@ def pack_ids(trace_id: int, span_id: int, key: Key, base_id: str | None = None) 
         return pack(base_id, ids.point_id(span_id), key)
     digits = b"%016x" % span_id
     raw = _begin(trace_id) + b2a_base64(b'-%b-%b"}' % (digits[:4], digits[4:]), newline=False)
-    return raw.decode("ascii"), key.sign(raw)
+    keyed = key._sha1 if key.algorithm == "sha1" else key._sha256
+    inner = keyed._copy_inner()  # key.sign(raw), without the two calls
+    inner.update(raw)
+    outer = keyed._copy_outer()
+    outer.update(inner.digest())
+    return raw.decode("ascii"), outer.hexdigest()
 
 
 def explain(info: str | None, mac: str | None, keys: KeyRing) -> str:
