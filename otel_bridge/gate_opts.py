@@ -101,9 +101,10 @@ it receives.
         sample_default="/etc/otel-bridge/hmac-keys",
         help=flow("""
 File with further HMAC keys, one a line or separated by commas, which are as good as those in [profiler]
-hmac_keys. Lines that begin with # are comments. It is read again when it has changed, so that keys are rotated without a restart: put the new one
-into the files of all services, then take the old one out. Its first key signs the requests that belong to a
-trace which begins in this service. A file that is empty or cannot be read leaves the keys so far in force.
+hmac_keys. Lines that begin with # are comments. It is read again when it has changed, so that keys are
+rotated without a restart: put the new one into the files of all services, then take the old one out. Its
+first key signs the requests that belong to a trace which begins in this service. A file that is empty or
+cannot be read leaves the keys so far in force.
 None by default.
 
 When not set, and [profiler] hmac_keys is not set either: OTEL_BRIDGE_HMAC_KEYS_FILE.

@@ -22,7 +22,7 @@ from opentelemetry.propagators.textmap import (
 )
 
 from otel_bridge.log import LOG
-from otel_bridge.propagator import GatedPropagator
+from otel_bridge.propagator import GatedPropagator, may_leave, take_out
 from otel_bridge.tracing import context as ctx
 
 #: What our propagator is called in ``OTEL_PROPAGATORS``.
@@ -60,6 +60,9 @@ class GlobalPropagator(TextMapPropagator):
         context: Context | None = None,
         setter: Setter[CarrierT] = default_setter,
     ) -> None:
+        if not may_leave(context):
+            take_out(carrier)
+            return
         self._ours.inject(carrier, context, setter)
         for other in self._others:
             other.inject(carrier, context, setter)

@@ -23,7 +23,9 @@ _RULE = re.compile(
 #: The bits of a trace id that a UUID of version 4 leaves to chance, and that W3C asks to be random.
 RANDOM_BITS: Final = 56
 _MASK = (1 << RANDOM_BITS) - 1
-_SPLIT_FORWARDED = re.compile(r'[\s,;="]+')
+_SPLIT_FORWARDED = re.compile(r"[\s,;=\"']+")
+#: Characters of forwarding headers that are looked at; with more, a request is not believed.
+_LONGEST_FORWARDED = 2048
 
 
 def keeps(trace_id: int, ratio: float) -> bool:
@@ -115,15 +117,30 @@ class Policy:
         """
         if not self.proxies or not _is_in(self.proxies, address):
             return False
-        return not forwarded or address not in _SPLIT_FORWARDED.split(forwarded)
+        if not forwarded:
+            return True
+        if len(forwarded) > _LONGEST_FORWARDED:
+            return False
+        own = _parse_address(address)
+        return all(_parse_address(_without_port(text)) != own for text in _SPLIT_FORWARDED.split(forwarded))
 
 
 @functools.lru_cache(maxsize=256)
 def _is_in(networks: tuple[Network, ...], address: str) -> bool:
+    found = _parse_address(address)
+    return found is not None and any(found in network for network in networks)
+
+
+def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
     try:
-        found: IPv4Address | IPv6Address = ip_address(address)
+        found: IPv4Address | IPv6Address = ip_address(text)
     except ValueError:  # the name of a socket, or nothing
-        return False
-    if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
-        found = found.ipv4_mapped
-    return any(found in network for network in networks)
+        return None
+    return (found.ipv4_mapped or found) if isinstance(found, IPv6Address) else found
+
+
+def _without_port(text: str) -> str:
+    """The address of an entry of a forwarding header: servers that believe it take port and brackets off."""
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    return text.partition(":")[0] if text.count(":") == 1 else text

@@ -8,6 +8,9 @@ read when the first signed request comes in, and nothing here raises.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable, MutableMapping
+from typing import Any
+from urllib.parse import urlsplit
 
 from opentelemetry.context.context import Context
 from opentelemetry.propagators.textmap import (
@@ -18,15 +21,58 @@ from opentelemetry.propagators.textmap import (
     default_getter,
     default_setter,
 )
+from opentelemetry.trace import SpanKind
 
 from otel_bridge import gate
 from otel_bridge.log import warn
 from otel_bridge.tracing import context as ctx
 from otel_bridge.tracing import propagation
 from otel_bridge.tracing.propagation import OSProfilerPropagator
+from otel_bridge.wire.destinations import Destinations
 from otel_bridge.wire.signing import TRACE_INFO_HEADER, Key, KeyRing
 
 _environment: KeyRing | None = None
+#: Whether the trace may go to a host; None: to all of them.
+_allow: Callable[[str], bool] | None = None
+#: Attributes in which the span of an HTTP request has its URL from the start.
+_URLS = ("url.full", "http.url")
+_REMOVED = propagation.HEADER_NAMES | {"tracestate"}
+
+
+def restrict(hosts: Iterable[str] | None) -> None:
+    """Have HTTP requests carry the trace to these hosts only, whoever instruments them.
+
+    Args:
+        hosts: see :class:`~otel_bridge.wire.destinations.Destinations`; None: all.
+
+    Raises:
+        ValueError: an entry is no host.
+    """
+    global _allow
+    _allow = None if hosts is None else Destinations(hosts).allow
+
+
+def may_leave(context: Context | None = None) -> bool:
+    """Whether what is sent in ``context`` may carry the trace. Never raises.
+
+    A propagator is not told where its headers go. The current span, which whoever instruments an HTTP client
+    has just started, knows; what has no URL is no HTTP request, and may.
+    """
+    allow = _allow
+    if allow is None:
+        return True
+    try:
+        span = (ctx.get() if context is None else context).get(ctx.SPAN_KEY)
+        if getattr(span, "kind", None) is not SpanKind.CLIENT:
+            return True
+        attributes: Any = getattr(span, "attributes", None) or {}
+        for name in _URLS:
+            url = attributes.get(name)
+            if url is not None:
+                return allow(urlsplit(url).hostname or "")
+        return True
+    except Exception:  # a URL that is none, attributes of another make
+        return False
 
 
 def environment_keys() -> KeyRing:
@@ -48,11 +94,13 @@ def forget_keys() -> None:
 
 def _read_keys() -> KeyRing:
     try:
+        from otel_bridge.config.build import read_propagate_to
         from otel_bridge.config.gate import read_gate
         from otel_bridge.config.sources import Sources
 
         sources = Sources(os.environ)
         settings = read_gate(sources)
+        restrict(read_propagate_to(sources))
         for problem in sources.problems:
             warn(str(problem))
         propagation.stamping(settings.stamps)
@@ -60,6 +108,13 @@ def _read_keys() -> KeyRing:
     except Exception as exc:  # in the middle of a request
         warn(f"the HMAC keys could not be read from the environment: {type(exc).__name__}")
         return KeyRing()
+
+
+def take_out(carrier: Any) -> None:
+    """Remove what of a trace is in the headers: HTTP libraries copy it into the request after a redirect."""
+    if isinstance(carrier, MutableMapping):
+        for name in [name for name in carrier if isinstance(name, str) and name.lower() in _REMOVED]:
+            del carrier[name]
 
 
 class GatedPropagator(TextMapPropagator):
@@ -103,7 +158,10 @@ class GatedPropagator(TextMapPropagator):
         context: Context | None = None,
         setter: Setter[CarrierT] = default_setter,
     ) -> None:
-        _FORMAT.inject(carrier, context, setter)
+        if may_leave(context):
+            _FORMAT.inject(carrier, context, setter)
+        else:
+            take_out(carrier)
 
     @property
     def fields(self) -> set[str]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from opentelemetry.sdk.resources import Resource
 
-from otel_bridge import config, exits, gate, global_tracing, profiler_points, resource
+from otel_bridge import config, exits, gate, global_tracing, profiler_points, propagator, resource
 from otel_bridge.config.policy import service_names
 from otel_bridge.export.exporters import DiscardingExporter, make_exporter
 from otel_bridge.export.pipeline import Pipeline
@@ -272,6 +272,7 @@ def _shut_down(handle: Handle | None) -> None:
             _policy.stop()
         gate.reset()
         propagation.stamping(False)
+        propagator.restrict(None)
         profiler_points.capture(False)
         hide_further(())
 
@@ -282,6 +283,7 @@ def _build(settings: Settings) -> Handle:
     hide_further(settings.redact_keys)  # first: an encoder remembers what it has asked about a name
     profiler_points.capture(settings.capture.args)
     propagation.stamping(settings.gate.stamps)
+    propagator.restrict(settings.propagate_to)
     notices: list[str] = []
     queue = settings.queue
     unusable = False

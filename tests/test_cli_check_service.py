@@ -88,6 +88,21 @@ def test_problems(options: dict[str, str], said: str, write: Write) -> None:
     assert any(said in line for line in found), found
 
 
+@pytest.mark.parametrize(
+    ("options", "option"),
+    [
+        ({"connection": "otel://host:99999"}, "[profiler] connection_string"),
+        ({"hmac_keys": f"{KEY}, SECRET_KEY"}, "[profiler] hmac_keys"),
+    ],
+)
+def test_what_has_a_problem_is_not_called_ok_as_well(
+    options: dict[str, str], option: str, write: Write
+) -> None:
+    found = [line for line in lines(write(**{"connection": "otel:", **options})) if f" {option}: " in line]
+    assert found
+    assert all(line.startswith("problem ") for line in found)
+
+
 def test_a_bare_connection_string_leaves_it_to_the_options(write: Write) -> None:
     found = lines(write("otel:", "endpoint = https://collector/otlp\nheaders = authorization=Bearer%20t0ken"))
     assert "ok       endpoint: http/protobuf to https://collector/otlp" in found

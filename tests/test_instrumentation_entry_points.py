@@ -8,6 +8,7 @@ from importlib.metadata import entry_points
 import pytest
 
 import otel_bridge
+from otel_bridge import runtime
 from otel_bridge.instrumentation import entry_points as ours
 from otel_bridge.instrumentation import loading
 
@@ -82,6 +83,21 @@ def test_opentelemetrys_own_wins_and_one_line_says_how_to_have_ours(cls, other, 
     [record] = caplog.records
     assert record.levelno == logging.INFO
     assert f"{DISABLED}={other}" in record.getMessage()
+
+
+def test_below_our_distro_the_headers_of_opentelemetrys_requests_are_looked_after(
+    installed, armed, monkeypatch
+):
+    """A redirect to another origin would take them along."""
+    monkeypatch.setenv("OTEL_BRIDGE_HMAC_KEYS", "key")
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "none")
+    installed.append(Point("requests"))
+    assert runtime.for_distro() is not None
+    try:
+        ours.RequestsInstrumentor().instrument()
+        assert armed["requests"]()["spans"] is False
+    finally:
+        otel_bridge.shutdown()
 
 
 @pytest.mark.parametrize(

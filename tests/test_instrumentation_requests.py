@@ -22,6 +22,7 @@ import urllib3
 from http_origins import Origin, foreign_headers, origin, unused_port
 from keystoneauth1 import exceptions as keystone_exceptions
 from opentelemetry import context as context_api
+from opentelemetry import propagate
 from opentelemetry.instrumentation.requests import RequestsInstrumentor as ContribRequests
 from opentelemetry.instrumentation.urllib3 import URLLib3Instrumentor as ContribUrllib3
 from opentelemetry.instrumentation.utils import suppress_http_instrumentation, suppress_instrumentation
@@ -32,6 +33,7 @@ from urllib3.util.retry import Retry
 
 from otel_bridge.instrumentation import conflicts
 from otel_bridge.instrumentation.requests import RequestsInstrumentor
+from otel_bridge.propagator import GatedPropagator
 from otel_bridge.settings import Settings
 from otel_bridge.tracing.provider import TracerProvider
 from otel_bridge.wire.signing import KeyRing
@@ -566,11 +568,14 @@ def test_a_request_that_a_proxy_forwards_is_the_targets(here: Origin, allowed: s
 def test_what_a_proxy_forwards_to_nobody_knows_where_goes_unsigned(here: Origin, url: str) -> None:
     """The proxy itself may have the trace."""
     recorder = Recorder()
-    with instrumented(recorder.provider, propagate_to=["127.0.0.1"]), recorder.request():
-        with urllib3.HTTPConnectionPool(*here.server_address[:2]) as pool:
-            connection = pool._get_conn()
-            pool._make_request(connection, "GET", url, headers=foreign_headers())
-            connection.close()
+    with (
+        instrumented(recorder.provider, propagate_to=["127.0.0.1"]),
+        recorder.request(),
+        urllib3.HTTPConnectionPool(*here.server_address[:2]) as pool,
+    ):
+        connection = pool._get_conn()
+        pool._make_request(connection, "GET", url, headers=foreign_headers())
+        connection.close()
     assert not here.seen[0].signed
 
 
@@ -603,6 +608,27 @@ def test_what_is_suppressed_is_neither_recorded_nor_signed(
         send(here.url)
     assert not here.seen[0].signed
     recorder.wait(1)
+
+
+def test_what_others_sign_goes_nowhere_else_with_a_redirect(
+    here: Origin, there: Origin, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorder = Recorder()
+    contrib = ContribRequests()
+    with instrumented(recorder.provider, spans=False):
+        contrib.instrument(tracer_provider=recorder.provider)
+        before = propagate.get_global_textmap()
+        propagate.set_global_textmap(GatedPropagator())
+        try:
+            with recorder.request():
+                by_requests(here.to(f"{there.url}/final"))
+                by_pool_manager(f"{here.url}/by-nobody")
+        finally:
+            propagate.set_global_textmap(before)
+            contrib.uninstrument()
+    assert [seen.signed for seen in here.seen + there.seen] == [True, False, False]
+    recorder.wait(2)
+    assert not caplog.records
 
 
 @pytest.fixture

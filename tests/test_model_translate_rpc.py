@@ -258,7 +258,7 @@ def test_the_first_point_below_a_message_is_named_by_it(
 
 def test_points_further_below_are_named_by_themselves() -> None:
     point, kind = begin("rpc", {"function": {"name": INNER}}, served=SELECT)
-    assert kind is SpanKind.CLIENT
+    assert kind is SpanKind.INTERNAL
     assert "select_destinations" not in str(point.translate())
 
 

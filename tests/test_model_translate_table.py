@@ -35,6 +35,7 @@ def function(name: str) -> dict[str, Any]:
 MANAGER = function("nova.compute.manager.ComputeManager.reboot")
 CLIENT_API = function("nova.compute.rpcapi.ComputeAPI.reboot")
 OTHER = function("heat.rpc.worker.reboot")
+DECORATED = function("oslo_messaging.rpc.server.expected_exceptions.<locals>.outer.<locals>.inner")
 
 #: name, info, serving -> span kind, class of the point
 TABLE: list[tuple[str, Any, bool, SpanKind, type[Point]]] = [
@@ -53,6 +54,8 @@ TABLE: list[tuple[str, Any, bool, SpanKind, type[Point]]] = [
     ("rpc", CLIENT_API, True, SpanKind.CLIENT, OutgoingMessage),
     ("rpc", OTHER, True, SpanKind.SERVER, IncomingMessage),
     ("rpc", OTHER, False, SpanKind.CLIENT, OutgoingMessage),
+    ("rpc", DECORATED, True, SpanKind.SERVER, IncomingMessage),
+    ("rpc", DECORATED, False, SpanKind.INTERNAL, FunctionCall),
     ("rpc", None, True, SpanKind.SERVER, IncomingMessage),
     ("rpc", None, False, SpanKind.CLIENT, OutgoingMessage),
     ("compute_api", function("nova.compute.api.API.reboot"), False, SpanKind.INTERNAL, FunctionCall),

@@ -10,8 +10,11 @@ import sys
 import pytest
 from opentelemetry import trace as api
 from opentelemetry.context.context import Context
+from opentelemetry.trace import SpanKind
+from requests.structures import CaseInsensitiveDict
 
 from otel_bridge import gate, log, propagator
+from otel_bridge.global_tracing import GlobalPropagator
 from otel_bridge.propagator import GatedPropagator
 from otel_bridge.tracing import context as ctx
 from otel_bridge.tracing import propagation
@@ -35,6 +38,7 @@ def _environment(monkeypatch):
     propagator.forget_keys()
     yield
     propagator.forget_keys()
+    propagator.restrict(None)
     propagation.stamping(False)
 
 
@@ -127,6 +131,34 @@ def test_the_span_of_a_signed_request_goes_out_signed(provider):
     assert info is not None
     assert info.parent_span_id == span.get_span_context().span_id
     assert carrier["traceparent"] == f"00-{info.trace_id:032x}-{info.parent_span_id:016x}-01"
+
+
+@pytest.mark.parametrize(
+    ("kind", "attributes", "leaves"),
+    [
+        (SpanKind.CLIENT, {"url.full": "http://keystone:5000/v3"}, True),
+        (SpanKind.CLIENT, {"http.url": "https://KEYSTONE./"}, True),
+        (SpanKind.CLIENT, {"url.full": "http://elsewhere/?u=http://keystone/"}, False),
+        (SpanKind.CLIENT, {"http.url": "http://keystone@elsewhere/"}, False),
+        (SpanKind.CLIENT, {"url.full": "http://[keystone/"}, False),
+        (SpanKind.CLIENT, {"url.full": "keystone"}, False),
+        (SpanKind.CLIENT, {"rpc.method": "build"}, True),
+        (SpanKind.INTERNAL, {}, True),
+        (SpanKind.SERVER, {"url.full": "http://us/"}, True),
+    ],
+)
+def test_another_ones_http_client_carries_the_trace_where_it_may_go(
+    provider, monkeypatch, kind, attributes, leaves
+):
+    monkeypatch.setenv("OTEL_BRIDGE_PROPAGATE_TO", "keystone")
+    context = GatedPropagator().extract(signed(), Context())
+    span = provider.get_tracer("theirs").start_span("s", context, kind, attributes)
+    for gated in (GatedPropagator(), GlobalPropagator()):
+        copied = {"x-trace-info": "of the request that was redirected", "Traceparent": "00-", "Accept": "*/*"}
+        for before in ({}, dict(copied), CaseInsensitiveDict(copied)):
+            gated.inject(before, ctx.with_span(context, span))
+            assert ("X-Trace-Info" in before) is leaves
+            assert leaves or not before.keys() - {"Accept"}
 
 
 def test_nothing_goes_out_of_what_is_not_traced():

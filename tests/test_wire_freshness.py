@@ -152,6 +152,22 @@ def test_only_one_of_many_threads_is_first():
     assert found.count(None) == 1
 
 
+def test_a_batch_that_another_thread_forgets_meanwhile_is_not_begun_anew():
+    window, header = Window(60, 0), stamp()
+    assert refusal(header, window) is None
+
+    class Overtaken(dict):
+        def setdefault(self, batch, nonces):
+            later = NOW + 200
+            window._seen = {**self}
+            assert refusal(stamp(later), window, later) is None
+            self.clear()
+            return super().setdefault(batch, nonces)
+
+    window._seen = Overtaken(window._seen)
+    assert refusal(header, window, NOW + 59) is not None
+
+
 def test_its_hmac_signs_no_trace_info():
     """Whoever is given a freshness header has nothing that passes for a signature of anything else."""
     data = freshness._signed(INFO, MAC, int(NOW * 1000), NONCE.hex())

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 #: Seconds that the endpoint has to answer.
 TIMEOUT: Final = 5.0
 _ENABLED: Final = "[profiler] enabled"
+_KEYS: Final = "[profiler] hmac_keys"
 _ENDPOINT: Final = "endpoint"
 
 
@@ -52,9 +53,10 @@ def findings(config_files: Sequence[str], *, connect: bool = True) -> Iterator[F
     settings = config.from_conf(conf, os.environ, connection=chosen if ours else None)
     yield from _gate(conf, settings)
     shown = endpoint.mask(chosen)
-    if ours:
+    wrong = {found.option for found in settings.problems}
+    if ours and connections.ORIGIN not in wrong:
         yield ok(connections.ORIGIN, shown)
-    else:
+    elif not ours:
         yield problem(
             connections.ORIGIN,
             f"{shown} is another driver's: only a service that calls otel_bridge.setup() is traced; set it to"
@@ -68,8 +70,9 @@ def findings(config_files: Sequence[str], *, connect: bool = True) -> Iterator[F
 def _gate(conf: Any, settings: Settings) -> Iterator[Finding]:
     if settings.gate.enabled:
         yield ok(_ENABLED, "true")
-        count = len(settings.gate.keys.keys)
-        yield ok("[profiler] hmac_keys", f"{count} key{'' if count == 1 else 's'}")
+        if not any(found.option == _KEYS for found in settings.problems):
+            count = len(settings.gate.keys.keys)
+            yield ok(_KEYS, f"{count} key{'' if count == 1 else 's'}")
     elif not any(found.fatal for found in settings.problems):
         yield problem(_ENABLED, "false, or switched off otherwise: no request is traced")
 

@@ -134,7 +134,7 @@ def _build(
             row_counts=sources.flag("capture_row_counts"),
         ),
         redact_keys=_redact_keys(sources),
-        propagate_to=_propagate_to(sources),
+        propagate_to=read_propagate_to(sources),
         rpc_trace_info=sources.option("rpc_trace_info") or "off",
         store=connected.store if store is None else store.value,
         instrument=instrument,
@@ -247,7 +247,8 @@ def _redact_keys(sources: Sources) -> tuple[str, ...]:
     return tuple(name for name in names if name not in useless)
 
 
-def _propagate_to(sources: Sources) -> tuple[str, ...] | None:
+def read_propagate_to(sources: Sources) -> tuple[str, ...] | None:
+    """Hosts that requests may carry the trace to; None: all."""
     problems = len(sources.problems)
     origin, entries = "[otel_bridge] propagate_to", sources.option("propagate_to")
     if entries is None:

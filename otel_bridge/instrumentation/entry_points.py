@@ -44,8 +44,12 @@ class _Deferring(BaseInstrumentor):  # type: ignore[misc]
                 _DISABLED,
                 ",".join(found),
             )
+            self._stand_by(options)
             return
         loading.arm_by_entry_point(self.library, functools.partial(_arguments, options))
+
+    def _stand_by(self, options: Mapping[str, Any]) -> None:
+        """What there is to do where another instrumentation makes the spans."""
 
     def _uninstrument(self, **_options: Any) -> None:
         loading.release(self.library)
@@ -72,6 +76,12 @@ class RequestsInstrumentor(_Deferring):
 
     library = "requests"
     others = ("requests", "urllib3")
+
+    def _stand_by(self, options: Mapping[str, Any]) -> None:
+        # requests follows redirects below the span of the others, and copies the signed headers meanwhile.
+        if runtime.current() is not None:
+            arguments = functools.partial(_arguments, {**options, "spans": False})
+            loading.arm_by_entry_point(self.library, arguments)
 
 
 class HTTPXInstrumentor(_Deferring):

@@ -62,7 +62,7 @@ class Other(NamedTuple):
 class Client:
     """One HTTP library's instrumentation, for as long as it is on."""
 
-    __slots__ = ("_allow", "_others", "_told", "active", "leaf")
+    __slots__ = ("_allow", "_others", "_told", "active", "leaf", "unsuppressed")
 
     def __init__(
         self,
@@ -70,6 +70,7 @@ class Client:
         others: tuple[Other, ...],
         settings: Settings | None,
         propagate_to: Iterable[str] | None,
+        spans: bool = True,
     ) -> None:
         """
         Args:
@@ -77,6 +78,7 @@ class Client:
             others: who else may instrument this library.
             settings: say where the trace may be carried, unless ``propagate_to`` does.
             propagate_to: see :class:`~otel_bridge.wire.destinations.Destinations`; None: everywhere.
+            spans: make spans; if not, only see to what the requests of the others carry.
 
         Raises:
             ValueError: an entry of ``propagate_to`` is no host.
@@ -90,8 +92,11 @@ class Client:
             None if propagate_to is None else Destinations(propagate_to).allow
         )
         self._others = others
-        self._told = False
-        self.look_at_others()
+        #: Who records where nobody has anything against it.
+        self.unsuppressed = OURSELVES if spans else NOBODY
+        self._told = not spans
+        if spans:
+            self.look_at_others()
 
     def look_at_others(self) -> bool:
         """Whether another instrumentation is at work; the operator is told."""
@@ -106,7 +111,7 @@ class Client:
         if not self.active or context.get(_SUPPRESS_INSTRUMENTATION_KEY) or context.get(_SUPPRESS_PLAIN):
             return NOBODY
         if not context.get(_SUPPRESS_HTTP_INSTRUMENTATION_KEY):
-            return OURSELVES
+            return self.unsuppressed
         # Instrumentations do that to the ones below them, with their span current; anybody else does it for
         # a request that shall have no part in the trace.
         if getattr(context.get(_SPAN_KEY), "kind", None) is not _CLIENT:

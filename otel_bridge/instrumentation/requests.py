@@ -23,7 +23,7 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type:
 from opentelemetry.trace import SpanKind
 
 from otel_bridge import redirects
-from otel_bridge.instrumentation.http_client import ANOTHER, NOBODY, OURSELVES, SUPPRESSIONS, Client, Other
+from otel_bridge.instrumentation.http_client import ANOTHER, NOBODY, SUPPRESSIONS, Client, Other
 from otel_bridge.instrumentation.imports import when_imported
 from otel_bridge.log import warn
 from otel_bridge.model.translate import ClientRequest
@@ -69,6 +69,8 @@ class RequestsInstrumentor(BaseInstrumentor):  # type: ignore[misc]
     - ``propagate_to``: hosts that the trace may be carried to, see
       :class:`~otel_bridge.wire.destinations.Destinations`; those of ``settings`` by default, or all.
     - ``settings``: :class:`~otel_bridge.settings.Settings`.
+    - ``spans``: False where OpenTelemetry's own instrumentation makes them. The trace that this puts into the
+      headers then still goes nowhere else with a redirect.
     """
 
     _client: Client | None = None
@@ -84,10 +86,11 @@ class RequestsInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         tracer_provider: trace_api.TracerProvider | None = None,
         settings: Settings | None = None,
         propagate_to: Iterable[str] | None = None,
+        spans: bool = True,
         **_options: Any,
     ) -> None:
         tracer = trace_api.get_tracer(__name__, __version__, tracer_provider)
-        client = self._client = Client(tracer, _OTHERS, settings, propagate_to)
+        client = self._client = Client(tracer, _OTHERS, settings, propagate_to, spans)
         replacements = self._replacements = Replacements()
 
         attempts = _Attempts(client)
@@ -185,7 +188,7 @@ class _Attempts:
     ) -> Any:
         """Send a request where some span is current."""
         client = self._client
-        recorder = OURSELVES if SUPPRESSIONS.isdisjoint(context) else client.recorder(context)
+        recorder = client.unsuppressed if SUPPRESSIONS.isdisjoint(context) else client.recorder(context)
         if recorder is NOBODY or not client.active:
             return send(pool, conn, method, url, **named)
         span, point = None, _new(ClientRequest)

@@ -23,6 +23,7 @@ _MAX_LENGTH = 15 + 1 + 32 + 1 + 64
 #: What begins with this can never be mistaken for trace info, whatever follows: it is base64 of bytes that
 #: are no UTF-8. So the HMAC below is of no use as X-Trace-HMAC.
 _DOMAIN = b"____freshness\n"
+_TOO_EARLY = "it was signed before the time that this process remembers"
 
 
 class Stamp(NamedTuple):
@@ -97,7 +98,7 @@ class Window:
         if abs(time - found.time) > self._width:
             return "it is older or newer than freshness_window (or clocks differ)"
         if found.time < self._began:
-            return "it was signed before the time that this process remembers"
+            return _TOO_EARLY
         if not key.verifies(_signed(info, mac, found.time, found.nonce), found.mac):
             return "its X-Trace-Freshness belongs to other headers"
         return self._seen_before(found, time)
@@ -114,4 +115,7 @@ class Window:
             return "more requests are signed within freshness_window than are remembered"
         mark = object()
         nonces = seen.setdefault(found.time // width, {})
-        return None if nonces.setdefault(found.nonce, mark) is mark else "its headers have been used before"
+        if nonces.setdefault(found.nonce, mark) is not mark:
+            return "its headers have been used before"
+        # Another thread, a little later, may have forgotten the batch since we were told that it is good.
+        return _TOO_EARLY if found.time < self._began else None

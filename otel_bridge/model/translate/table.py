@@ -7,7 +7,7 @@
 | ``info["requests"]``  | request | CLIENT                                                        |
 | the name ``rpc``      | message | SERVER (CONSUMER for a cast) where it is the first below a    |
 |                       |         | remote parent, else CLIENT; INTERNAL for a serving class that |
-|                       |         | is called in its own process                                  |
+|                       |         | is called in its own process, or below a message's span       |
 | any other name        | function | INTERNAL                                                     |
 
 Where the info says nothing, the name decides (``wsgi``, ``db``, ``http``, ``https``, ``requests``), whole
@@ -62,9 +62,8 @@ _KNOWN_INFO: Final = frozenset(str.split("request db requests function host etyp
 #: Ends of the names of classes by which services call others, and of those that serve.
 _CALLING: Final = ("API", "Api", "Client", "Proxy")
 _SERVING: Final = ("Manager", "Endpoint", "Callback", "Callbacks", "Agent", "Service", "Server")
-
-#: OTLP's number of SpanKind.SERVER (``SpanRecord.kind``).
-_OTLP_SERVER: Final = 2
+_SERVING_MODULE: Final = "oslo_messaging.rpc.server."  # of decorators that hide the name of an endpoint
+_OTLP_SERVER: Final = 2  # SpanKind.SERVER, in SpanRecord.kind
 
 _EMPTY: Final[Mapping[str, Any]] = {}
 
@@ -102,7 +101,9 @@ def _role(kind: str, info: Any, serving: bool, message: rpc.Served | None) -> Sp
         return SpanKind.CLIENT
     if serving:
         return SpanKind.SERVER
-    return SpanKind.INTERNAL if owner and owner.endswith(_SERVING) else SpanKind.CLIENT
+    name = _part(info, "function").get("name")
+    serves = owner.endswith(_SERVING) if owner else _text(name).startswith(_SERVING_MODULE)
+    return SpanKind.INTERNAL if serves else SpanKind.CLIENT
 
 
 def _concerning(served: rpc.Served | None, kind: str, info: Any) -> rpc.Served | None:
