@@ -95,6 +95,8 @@ _handle: Handle | None = None
 _provider: TracerProvider | None = None
 #: Whether the handle was made by setup(), and not on demand from the environment.
 _set_up = False
+#: Whether that was the distro of ``opentelemetry-instrument``.
+_by_distro = False
 _instrumentors: list[loading.Deferred] = []
 #: Of :func:`setup`: what it has put in the place of the interpreter's own functions.
 _replacements = Replacements()
@@ -128,6 +130,11 @@ def setup(
     global _handle
     with _lock:
         if _handle is not None and _set_up:
+            if _by_distro and conf is not None:
+                LOG.warning(
+                    "opentelemetry-instrument has set tracing up from the environment: the options of this"
+                    " service, [profiler] and [otel_bridge], are not read"
+                )
             return _handle
         who: dict[str, Any] = {"project": project, "service": service, "host": host, "connection": connection}
         if conf is None:
@@ -184,7 +191,7 @@ def for_distro() -> Handle | None:
     Returns:
         None where nothing can be traced. It has been logged why, and :func:`setup` may still be called.
     """
-    global _handle
+    global _handle, _by_distro
     with _lock:
         if _handle is not None and _set_up:
             return _handle
@@ -197,6 +204,7 @@ def for_distro() -> Handle | None:
             return None
         _handle = handle
         _be_set_up(handle)
+        _by_distro = True
         _open_gate(settings, None)
         if settings.flush_on_sigterm:
             _flush_on_sigterm()
@@ -259,11 +267,11 @@ def shutdown() -> None:
 
 
 def _shut_down(handle: Handle | None) -> None:
-    global _handle, _set_up
+    global _handle, _set_up, _by_distro
     with _lock:
         if handle is None or handle is not _handle:  # its provider may be in use by the next one
             return
-        _handle, _set_up = None, False
+        _handle, _set_up, _by_distro = None, False, False
         _uninstrument()
         gate.disable()
         handle.tracer_provider.shutdown()

@@ -593,3 +593,13 @@ def test_an_unknown_library_leaves_the_service_untraced(caplog):
     otel_bridge.setup(conf_with(protocol="none", instrument=["redis"]))
     assert not is_traced("key")
     assert "known are: messaging" in caplog.text
+
+
+def test_a_service_whose_options_the_distro_has_forestalled_is_told(receiver, monkeypatch, caplog):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url)
+    monkeypatch.setenv("OTEL_BRIDGE_HMAC_KEYS", "key")
+    handle = runtime.for_distro()
+    assert otel_bridge.setup() is handle
+    assert caplog.messages == []
+    assert otel_bridge.setup(cfg.ConfigOpts()) is handle
+    assert ["are not read" in message for message in caplog.messages] == [True]
