@@ -25,6 +25,7 @@ from opentelemetry.trace import SpanKind
 
 from otel_bridge import gate
 from otel_bridge.log import warn
+from otel_bridge.redirects import NAMED, elsewhere, origin_of
 from otel_bridge.tracing import context as ctx
 from otel_bridge.tracing import propagation
 from otel_bridge.tracing.propagation import OSProfilerPropagator
@@ -59,17 +60,22 @@ def may_leave(context: Context | None = None) -> bool:
     has just started, knows; what has no URL is no HTTP request, and may.
     """
     allow = _allow
-    if allow is None:
+    current = ctx.get() if context is None else context
+    named: Any = current.get(NAMED)
+    if allow is None and named is None:
         return True
     try:
-        span = (ctx.get() if context is None else context).get(ctx.SPAN_KEY)
+        span = current.get(ctx.SPAN_KEY)
         if getattr(span, "kind", None) is not SpanKind.CLIENT:
             return True
         attributes: Any = getattr(span, "attributes", None) or {}
         for name in _URLS:
             url = attributes.get(name)
-            if url is not None:
-                return allow(urlsplit(url).hostname or "")
+            if url is None:
+                continue
+            if named is not None and elsewhere(named, origin_of(url)):
+                return False
+            return allow is None or allow(urlsplit(url).hostname or "")
         return True
     except Exception:  # a URL that is none, attributes of another make
         return False

@@ -7,7 +7,9 @@ its first address:
 - urllib3 keeps it in ``retries.history``;
 - requests does not: its sessions are watched, and the headers of a redirected request are a
   :class:`Redirected`;
-- keystoneauth1 follows redirects itself, with new requests: the current context tells (:data:`CHAIN`).
+- keystoneauth1 follows redirects itself, with new requests: the current context tells (:data:`CHAIN`);
+- so does httpx. Our own instrumentation keeps the address in what httpx hands on from request to request;
+  where another one is in charge, the current context tells our propagator (:data:`NAMED`).
 """
 
 from __future__ import annotations
@@ -26,6 +28,9 @@ from otel_bridge.tracing import context as ctx
 
 #: Where the context keeps the :class:`Chain` that a request of keystoneauth1 belongs to.
 CHAIN: str = context_api.create_key("otel_bridge-redirects")
+
+#: Where the context keeps the :data:`Origin` that a caller of httpx has named, while it is watched.
+NAMED: str = context_api.create_key("otel_bridge-named-origin")
 
 _PORTS = {"http": 80, "https": 443}
 #: Scheme, host and port.
@@ -149,3 +154,40 @@ def watch_keystoneauth(session: ModuleType, replacements: Replacements) -> None:
         return _send_request
 
     replacements.wrap(session.Session, "_send_request", watched)
+
+
+def watch_httpx(httpx: ModuleType, replacements: Replacements) -> None:
+    """Have the current context say which origin a caller of httpx has named, while redirects are followed."""
+
+    def naming(request: Any) -> Any:
+        context = ctx.get()
+        if context.get(ctx.SPAN_KEY) is None:
+            return None
+        url = request.url
+        named = origin(url.scheme, url.raw_host.decode("ascii"), url.port)
+        return ctx.set_(Context({**context, NAMED: named}))
+
+    def watched(send: Callable[..., Any]) -> Callable[..., Any]:
+        def _send_handling_redirects(client: Any, request: Any, *args: Any, **named: Any) -> Any:
+            token = naming(request)
+            try:
+                return send(client, request, *args, **named)
+            finally:
+                if token is not None:
+                    ctx.detach(token)
+
+        return _send_handling_redirects
+
+    def watched_async(send: Callable[..., Any]) -> Callable[..., Any]:
+        async def _send_handling_redirects(client: Any, request: Any, *args: Any, **named: Any) -> Any:
+            token = naming(request)
+            try:
+                return await send(client, request, *args, **named)
+            finally:
+                if token is not None:
+                    ctx.detach(token)
+
+        return _send_handling_redirects
+
+    replacements.wrap(httpx.Client, "_send_handling_redirects", watched)
+    replacements.wrap(httpx.AsyncClient, "_send_handling_redirects", watched_async)

@@ -85,17 +85,20 @@ def test_opentelemetrys_own_wins_and_one_line_says_how_to_have_ours(cls, other, 
     assert f"{DISABLED}={other}" in record.getMessage()
 
 
-def test_below_our_distro_the_headers_of_opentelemetrys_requests_are_looked_after(
-    installed, armed, monkeypatch
+@pytest.mark.parametrize(
+    ("library", "instrumentor"), [("requests", ours.RequestsInstrumentor), ("httpx", ours.HTTPXInstrumentor)]
+)
+def test_below_our_distro_the_headers_of_opentelemetrys_clients_are_looked_after(
+    library, instrumentor, installed, armed, monkeypatch
 ):
     """A redirect to another origin would take them along."""
     monkeypatch.setenv("OTEL_BRIDGE_HMAC_KEYS", "key")
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "none")
-    installed.append(Point("requests"))
+    installed.append(Point(library))
     assert runtime.for_distro() is not None
     try:
-        ours.RequestsInstrumentor().instrument()
-        assert armed["requests"]()["spans"] is False
+        instrumentor().instrument()
+        assert armed[library]()["spans"] is False
     finally:
         otel_bridge.shutdown()
 

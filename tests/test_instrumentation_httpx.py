@@ -13,12 +13,14 @@ import httpx
 import pytest
 import trustme
 from http_origins import Origin, foreign_headers, origin, unused_port
+from opentelemetry import propagate
 from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 from opentelemetry.instrumentation.utils import suppress_http_instrumentation, suppress_instrumentation
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, StatusCode
 from recorders import KEY, Recorder
 
+from otel_bridge.global_tracing import GlobalPropagator
 from otel_bridge.instrumentation import conflicts
 from otel_bridge.instrumentation.httpx import HTTPXInstrumentor
 from otel_bridge.settings import Settings
@@ -367,6 +369,31 @@ def test_beside_contrib_there_is_one_span_one_warning_and_a_true_trace(
         assert seen.values("traceparent") == [f"00-{0xABC:032x}-{span_id(span):016x}-01"]
     assert there.seen[0].values("x-trace-info") == []
     assert len([record for record in caplog.records if "is instrumented by" in record.message]) == 1
+
+
+@senders
+@pytest.mark.parametrize("first", ["ours", "contrib"])
+def test_what_others_sign_goes_nowhere_else_with_a_redirect(
+    here: Origin, there: Origin, send: Send, first: str
+) -> None:
+    """They sign each hop anew."""
+    recorder = Recorder()
+    contrib = HTTPXClientInstrumentor()
+    before = propagate.get_global_textmap()
+    propagate.set_global_textmap(GlobalPropagator())
+    with contextlib.ExitStack() as stack:
+        stack.callback(propagate.set_global_textmap, before)
+        if first == "ours":
+            stack.enter_context(instrumented(recorder.provider, spans=False))
+        contrib.instrument(tracer_provider=recorder.provider)
+        stack.callback(contrib.uninstrument)
+        if first == "contrib":
+            stack.enter_context(instrumented(recorder.provider, spans=False))
+        with recorder.request():
+            send(here.to(f"{here.url}/within"))
+            send(here.to(f"{there.url}/final"))
+    assert [seen.signed for seen in here.seen + there.seen] == [True, True, True, False]
+    recorder.wait(5)
 
 
 def test_beside_contrib_on_one_client_the_others_are_ours(fast: Recorder, here: Origin) -> None:

@@ -30,6 +30,7 @@ class _Deferring(BaseInstrumentor):  # type: ignore[misc]
     library: str = ""
     #: Names of the entry points of OpenTelemetry's own instrumentations of that library.
     others: tuple[str, ...] = ()
+    follows_redirects = False
 
     def instrumentation_dependencies(self) -> Collection[str]:
         return ()  # the instrumentor itself looks, when the library is there
@@ -49,7 +50,13 @@ class _Deferring(BaseInstrumentor):  # type: ignore[misc]
         loading.arm_by_entry_point(self.library, functools.partial(_arguments, options))
 
     def _stand_by(self, options: Mapping[str, Any]) -> None:
-        """What there is to do where another instrumentation makes the spans."""
+        """What there is to do where another instrumentation makes the spans.
+
+        HTTP clients follow redirects below these, and what is signed is for the origin that was named only.
+        """
+        if self.follows_redirects and runtime.current() is not None:
+            arguments = functools.partial(_arguments, {**options, "spans": False})
+            loading.arm_by_entry_point(self.library, arguments)
 
     def _uninstrument(self, **_options: Any) -> None:
         loading.release(self.library)
@@ -76,12 +83,7 @@ class RequestsInstrumentor(_Deferring):
 
     library = "requests"
     others = ("requests", "urllib3")
-
-    def _stand_by(self, options: Mapping[str, Any]) -> None:
-        # requests follows redirects below the span of the others, and copies the signed headers meanwhile.
-        if runtime.current() is not None:
-            arguments = functools.partial(_arguments, {**options, "spans": False})
-            loading.arm_by_entry_point(self.library, arguments)
+    follows_redirects = True
 
 
 class HTTPXInstrumentor(_Deferring):
@@ -89,6 +91,7 @@ class HTTPXInstrumentor(_Deferring):
 
     library = "httpx"
     others = ("httpx",)
+    follows_redirects = True
 
 
 class ThreadsInstrumentor(_Deferring):

@@ -23,7 +23,7 @@ from otel_bridge.instrumentation.http_client import ANOTHER, NOBODY, Client, Oth
 from otel_bridge.log import warn
 from otel_bridge.model.translate import ClientRequest
 from otel_bridge.model.translate.point import captured
-from otel_bridge.redirects import Origin, elsewhere, origin
+from otel_bridge.redirects import Origin, elsewhere, origin, watch_httpx
 from otel_bridge.replacing import Replacements
 from otel_bridge.settings import Settings
 from otel_bridge.tracing import context as ctx
@@ -66,11 +66,15 @@ class HTTPXInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         tracer_provider: trace_api.TracerProvider | None = None,
         settings: Settings | None = None,
         propagate_to: Iterable[str] | None = None,
+        spans: bool = True,
         **_options: Any,
     ) -> None:
+        replacements = self._replacements = Replacements()
+        if not spans:
+            watch_httpx(httpx, replacements)
+            return
         tracer = trace_api.get_tracer(__name__, __version__, tracer_provider)
         client = self._client = Client(tracer, _OTHERS, settings, propagate_to)
-        replacements = self._replacements = Replacements()
         replacements.wrap(httpx.HTTPTransport, "handle_request", lambda found: _traced(found, client))
         replacements.wrap(
             httpx.AsyncHTTPTransport, "handle_async_request", lambda found: _traced_async(found, client)
