@@ -11,6 +11,7 @@ from otel_bridge.cli.processes import (
     ProcessError,
     free_ports,
     is_free,
+    is_served,
     stop_all,
     undisturbed,
     wait_for,
@@ -165,6 +166,13 @@ class TestPorts:
     def test_a_port_that_is_listened_at_is_not_free(self):
         with socket.create_server(("127.0.0.1", 0)) as listener:
             assert not is_free(listener.getsockname()[1])
+
+    def test_a_port_is_served_while_somebody_listens_and_stays_free_for_who_wants_it(self):
+        (port,) = free_ports(1)
+        assert not is_served(port)
+        with socket.create_server(("127.0.0.1", port)):
+            assert is_served(port)
+        assert not is_served(port)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -12,7 +12,7 @@ import urllib.request
 import uuid
 from pathlib import Path
 
-from otel_bridge.cli.processes import Process, free_ports, is_free, wait_for
+from otel_bridge.cli.processes import Process, free_ports, is_served, wait_for
 from otel_bridge.stores import TraceNotFound, open_store
 from otel_bridge.wire import ids, signing
 
@@ -46,7 +46,7 @@ def run(directory: Path, running: contextlib.ExitStack) -> int:
 
     def start(name: str, port: int, command: list[str], environ: dict[str, str] | None = None) -> None:
         process = running.enter_context(Process(name, command, log=directory / f"{name}.log", env=environ))
-        wait_for(name, lambda: not is_free(port), timeout=_BOUND, processes=[process])
+        wait_for(name, lambda: is_served(port), timeout=_BOUND, processes=[process])
 
     def service(name: str, port: int, *arguments: str, environ: dict[str, str] | None = None) -> None:
         start(name, port, [sys.executable, str(HERE / f"{name}.py"), str(port), *arguments], environ)

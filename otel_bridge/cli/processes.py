@@ -229,6 +229,18 @@ def free_ports(count: int) -> list[int]:
         return [listener.getsockname()[1] for listener in listeners]
 
 
+def is_served(port: int) -> bool:
+    """Whether somebody takes connections at that port of the loopback interface.
+
+    To wait for a server with :func:`is_free` would be to take the port away from it now and then.
+    """
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1.0):
+            return True
+    except OSError:
+        return False
+
+
 def is_free(port: int) -> bool:
     """Whether nobody listens at that port of the loopback interface."""
     try:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from environments import ROOT
 
-from otel_bridge.cli.processes import Process, free_ports, is_free, wait_for
+from otel_bridge.cli.processes import Process, free_ports, is_served, wait_for
 from otel_bridge.collector import Server
 from otel_bridge.model.trace import KIND_NAMES
 from otel_bridge.stores import open_store
@@ -71,7 +71,7 @@ def volumes(tmp_path, backend):
     options += ["--database", f"sqlite:///{tmp_path / 'volume.sqlite'}"]
     command = [sys.executable, str(here / "serve.py"), *options]
     with Process("volume-api", command, log=tmp_path / "log", env=environ(backend)) as process:
-        wait_for("the API", lambda: not is_free(port), timeout=_BOUND, processes=[process])
+        wait_for("the API", lambda: is_served(port), timeout=_BOUND, processes=[process])
         yield f"http://127.0.0.1:{port}/v1/volumes", process
 
 
