@@ -23,10 +23,13 @@ import atexit, contextlib, os, pathlib, sys, time
 sys.path.insert(0, sys.argv[1])
 from compute import wsgi
 
+def say(what):  # in one piece: print() writes two where output is unbuffered, and the workers share it
+    os.write(1, f"{what} {os.getpid()}\\n".encode())
+
 @contextlib.contextmanager
 def load():
     yield app
-    print("unloaded", os.getpid(), flush=True)
+    say("unloaded")
 
 def app(environ, start_response):
     if environ["PATH_INFO"] == "/slow":
@@ -36,7 +39,7 @@ def app(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [str(os.getpid()).encode()]
 
-atexit.register(lambda: print("ended", os.getpid(), flush=True))
+atexit.register(say, "ended")
 os.chdir(sys.argv[2])
 sys.exit(wsgi.serve(load, "127.0.0.1", int(sys.argv[3]), workers=int(sys.argv[4])))
 """
