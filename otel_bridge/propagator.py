@@ -88,7 +88,7 @@ def environment_keys() -> KeyRing:
     """
     global _environment
     if _environment is None:
-        _environment = _read_keys()
+        _environment = _read_environment()
     return _environment
 
 
@@ -98,7 +98,8 @@ def forget_keys() -> None:
     _environment = None
 
 
-def _read_keys() -> KeyRing:
+def _read_environment() -> KeyRing:
+    """The keys; where the trace may go, and whether it is to be stamped, is said to whom it concerns."""
     try:
         from otel_bridge.config.build import read_propagate_to
         from otel_bridge.config.gate import read_gate

@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import FrameType
 from typing import Any
 
@@ -20,6 +19,7 @@ from otel_bridge import config, exits, gate, global_tracing, profiler_points, pr
 from otel_bridge.config.policy import service_names
 from otel_bridge.export.exporters import DiscardingExporter, make_exporter
 from otel_bridge.export.pipeline import Pipeline
+from otel_bridge.handle import Handle, Stats
 from otel_bridge.instrumentation import loading
 from otel_bridge.log import LOG
 from otel_bridge.model.redaction import hide_further
@@ -31,62 +31,6 @@ from otel_bridge.tracing.provider import TracerProvider
 from otel_bridge.tracing.values import Limits
 
 __all__ = ["Handle", "Stats", "get_tracer_provider", "setup", "shutdown", "stats"]
-
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """What became of the spans of this process. All are counts since it began, or was forked."""
-
-    #: Spans that have ended and those that a limit did not let begin.
-    made: int
-    #: Accepted by the backend.
-    exported: int
-    #: Ended, and still on the way.
-    waiting: int
-    #: Lost, by reason: ``queue_full``, ``rejected``, ``refused``, ``unreachable``, ``shutdown``,
-    #: ``failed``, ``trace_limit``, ``no_exporter``.
-    dropped: Mapping[str, int] = field(default_factory=dict)
-    #: Requests and messages with trace info that no key verified.
-    unverified: int = 0
-
-
-class Handle:
-    """What :func:`setup` gives: the provider, the settings it was built from, and the two verbs."""
-
-    def __init__(
-        self, provider: TracerProvider, settings: Settings, pipeline: Pipeline, unusable: bool = False
-    ) -> None:
-        self.tracer_provider = provider
-        self.settings = settings
-        #: Whether the exporter that the settings ask for could not be made; it has been logged why.
-        self.unusable = unusable
-        self._pipeline = pipeline
-
-    def stats(self) -> Stats:
-        """What became of the spans so far."""
-        queue = self._pipeline.stats()
-        refused = self.tracer_provider.refused.value()
-        dropped = dict(queue.dropped)
-        if refused:
-            dropped["trace_limit"] = refused
-        return Stats(
-            made=queue.ended + refused,
-            exported=queue.exported,
-            waiting=queue.waiting,
-            dropped=dropped,
-            unverified=gate.refused.value(),
-        )
-
-    def flush_and_stop(self) -> None:
-        """Flush within ``exit_timeout`` from a signal handler: nothing is undone, nothing is logged."""
-        self._pipeline.shutdown(quiet=True)
-
-    def shutdown(self) -> None:
-        """Flush within ``exit_timeout``, undo the instrumentation, and record nothing more.
-
-        :func:`setup` may be called again. A handle that is not the process's any more changes nothing.
-        """
-        _shut_down(self)
 
 
 _lock = threading.RLock()
@@ -324,7 +268,7 @@ def _build(settings: Settings) -> Handle:
         provider.notices = notices
     else:
         provider.reconfigure(*parts, notices, settings.capture.thread)
-    return Handle(provider, settings, pipeline, unusable)
+    return Handle(provider, settings, pipeline, _shut_down, unusable)
 
 
 def _instrument(handle: Handle, conf: Any) -> None:

@@ -2,8 +2,8 @@
 
 A request without trace headers costs one dictionary look-up and a look whether there is a policy about such
 requests (:mod:`otel_bridge.policy`). One whose headers do not verify is served untraced, without a word to
-the client. A verified one gets a SERVER span that is current while the
-application and the iterator of its body run, and never longer.
+the client. A verified one gets a SERVER span that is current while the application and the iterator of its
+body run, and never longer.
 """
 
 from __future__ import annotations

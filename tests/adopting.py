@@ -45,7 +45,7 @@ def handle_of(
     keys = KeyRing.parse(KEY) if keys is None else keys
     settings = Settings(gate=GateSettings(enabled, keys))
     stopping: Any = Stopping()
-    return runtime.Handle(provider, settings, stopping, unusable)
+    return runtime.Handle(provider, settings, stopping, lambda _: None, unusable)
 
 
 @contextmanager

@@ -490,7 +490,7 @@ def test_the_operator_may_want_parameters(engine, provider, sink):
     """``[otel_bridge] capture_sql_parameters`` holds for OSProfiler's points as well."""
     plain = handle_of(provider)
     wanted = replace(plain.settings, capture=CaptureSettings(sql_parameters=True))
-    with adopted(provider, Handle(provider, wanted, plain._pipeline)):
+    with adopted(provider, Handle(provider, wanted, plain._pipeline, lambda _: None)):
         upstream.add_tracing(sa, engine, "db")
         with unit():
             execute(engine, "SELECT :number", {"number": 5})

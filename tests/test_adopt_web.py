@@ -409,7 +409,7 @@ def test_keys_of_a_file_stay_when_the_service_enables_its_own(provider, sink):
     in_file, fixed = KeyRing.parse("in file"), KeyRing.parse(KEY)
     file = KeysFile("/keys", "[otel_bridge] hmac_keys_file", keys=in_file)
     settings = GateSettings(True, in_file.joined(fixed), file, fixed)
-    handle = runtime.Handle(provider, Settings(gate=settings), None)
+    handle = runtime.Handle(provider, Settings(gate=settings), None, lambda _: None)
     with adopted(provider, handle):
         gate.use_file(in_file)
         for enabled in (KEY, "SECRET_KEY", None):

@@ -98,6 +98,10 @@ class Client:
         if spans:
             self.look_at_others()
 
+    def stop(self) -> None:
+        """Record nothing more."""
+        self.active = False
+
     def look_at_others(self) -> bool:
         """Whether another instrumentation is at work; the operator is told."""
         found = [other for other in self._others if instrumented_by(other.module, other.cls)]

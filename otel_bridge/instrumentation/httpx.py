@@ -16,9 +16,9 @@ from typing import Any
 import httpx
 from opentelemetry import trace as trace_api
 from opentelemetry.context.context import Context
-from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
 from opentelemetry.trace import SpanKind
 
+from otel_bridge.instrumentation.base import ReplacingInstrumentor
 from otel_bridge.instrumentation.http_client import ANOTHER, NOBODY, Client, Other
 from otel_bridge.log import warn
 from otel_bridge.model.translate import ClientRequest
@@ -47,21 +47,19 @@ _OTHERS = (
 )
 
 
-class HTTPXInstrumentor(BaseInstrumentor):  # type: ignore[misc]
+class HTTPXInstrumentor(ReplacingInstrumentor):
     """Traces what httpx sends, clients that exist already included.
 
     ``instrument()`` takes what
     :class:`~otel_bridge.instrumentation.requests.RequestsInstrumentor` takes.
     """
 
-    _client: Client | None = None
-    _replacements: Replacements | None = None
-
     def instrumentation_dependencies(self) -> Collection[str]:
         return ("httpx >= 0.20",)
 
-    def _instrument(
+    def _replace(
         self,
+        replacements: Replacements,
         *,
         tracer_provider: trace_api.TracerProvider | None = None,
         settings: Settings | None = None,
@@ -69,24 +67,16 @@ class HTTPXInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         spans: bool = True,
         **_options: Any,
     ) -> None:
-        replacements = self._replacements = Replacements()
         if not spans:
             watch_httpx(httpx, replacements)
             return
         tracer = trace_api.get_tracer(__name__, __version__, tracer_provider)
-        client = self._client = Client(tracer, _OTHERS, settings, propagate_to)
+        client = Client(tracer, _OTHERS, settings, propagate_to)
+        replacements.at_undo(client.stop)
         replacements.wrap(httpx.HTTPTransport, "handle_request", lambda found: _traced(found, client))
         replacements.wrap(
             httpx.AsyncHTTPTransport, "handle_async_request", lambda found: _traced_async(found, client)
         )
-
-    def _uninstrument(self, **_options: Any) -> None:
-        if self._client is not None:
-            self._client.active = False
-            self._client = None
-        if self._replacements is not None:
-            self._replacements.undo()
-            self._replacements = None
 
 
 def _traced(send: Callable[..., Any], client: Client) -> Callable[..., Any]:

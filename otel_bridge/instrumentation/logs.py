@@ -16,8 +16,8 @@ from types import ModuleType
 from typing import Any, Final
 
 from opentelemetry import trace as api
-from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
 
+from otel_bridge.instrumentation.base import ReplacingInstrumentor
 from otel_bridge.instrumentation.imports import when_imported
 from otel_bridge.replacing import Replacements
 from otel_bridge.tracing import context as ctx
@@ -37,20 +37,17 @@ _get = ctx.get
 _Wrapped = Callable[..., Any]
 
 
-class LogsInstrumentor(BaseInstrumentor):  # type: ignore[misc]
+class LogsInstrumentor(ReplacingInstrumentor):
     """Sets ``trace_id`` (32 hex digits) and ``span_id`` (16) on every record of ``logging`` and oslo.log.
 
     oslo.log's JSON and Fluent formatters and its journal handler, which choose what they show of a record,
     show them as well. ``instrument()`` takes no options.
     """
 
-    _replacements: Replacements | None = None
-
     def instrumentation_dependencies(self) -> Collection[str]:
         return ()  # the standard library
 
-    def _instrument(self, **_options: Any) -> None:
-        replacements = self._replacements = Replacements()
+    def _replace(self, replacements: Replacements, **_options: Any) -> None:
         replacements.wrap(logging.LogRecord, "__init__", _with_ids)
         replacements.wrap(logging.Logger, "makeRecord", _with_extra)
 
@@ -64,11 +61,6 @@ class LogsInstrumentor(BaseInstrumentor):  # type: ignore[misc]
 
         when_imported("oslo_log.formatters", formatters)
         when_imported("oslo_log.handlers", handlers)
-
-    def _uninstrument(self, **_options: Any) -> None:
-        if self._replacements is not None:
-            self._replacements.undo()
-            self._replacements = None
 
 
 def _ids(span: Any) -> tuple[str, str]:

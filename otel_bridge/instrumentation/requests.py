@@ -19,10 +19,10 @@ from typing import Any
 
 from opentelemetry import trace as trace_api
 from opentelemetry.context.context import Context
-from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
 from opentelemetry.trace import SpanKind
 
 from otel_bridge import redirects
+from otel_bridge.instrumentation.base import ReplacingInstrumentor
 from otel_bridge.instrumentation.http_client import ANOTHER, NOBODY, SUPPRESSIONS, Client, Other
 from otel_bridge.instrumentation.imports import when_imported
 from otel_bridge.log import warn
@@ -60,7 +60,7 @@ _OTHERS = (
 )
 
 
-class RequestsInstrumentor(BaseInstrumentor):  # type: ignore[misc]
+class RequestsInstrumentor(ReplacingInstrumentor):
     """Traces what requests, keystoneauth1 and urllib3 send.
 
     ``instrument()`` takes:
@@ -73,15 +73,13 @@ class RequestsInstrumentor(BaseInstrumentor):  # type: ignore[misc]
       headers then still goes nowhere else with a redirect.
     """
 
-    _client: Client | None = None
-    _replacements: Replacements | None = None
-
     def instrumentation_dependencies(self) -> Collection[str]:
         # What is not there need not be of a version: it is waited for.
         return ("urllib3 >= 2.0",) if find_spec("urllib3") is not None else ()
 
-    def _instrument(
+    def _replace(
         self,
+        replacements: Replacements,
         *,
         tracer_provider: trace_api.TracerProvider | None = None,
         settings: Settings | None = None,
@@ -90,8 +88,8 @@ class RequestsInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         **_options: Any,
     ) -> None:
         tracer = trace_api.get_tracer(__name__, __version__, tracer_provider)
-        client = self._client = Client(tracer, _OTHERS, settings, propagate_to, spans)
-        replacements = self._replacements = Replacements()
+        client = Client(tracer, _OTHERS, settings, propagate_to, spans)
+        replacements.at_undo(client.stop)
 
         attempts = _Attempts(client)
 
@@ -111,14 +109,6 @@ class RequestsInstrumentor(BaseInstrumentor):  # type: ignore[misc]
             ("keystoneauth1.session", keystone),
         ):
             when_imported(name, instrument)
-
-    def _uninstrument(self, **_options: Any) -> None:
-        if self._client is not None:
-            self._client.active = False
-            self._client = None
-        if self._replacements is not None:
-            self._replacements.undo()
-            self._replacements = None
 
 
 def _trace_pools(module: ModuleType, attempts: _Attempts, replacements: Replacements) -> None:

@@ -16,8 +16,8 @@ from types import ModuleType
 from typing import Any
 
 from opentelemetry.context.context import Context
-from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
 
+from otel_bridge.instrumentation.base import ReplacingInstrumentor
 from otel_bridge.instrumentation.imports import when_imported
 from otel_bridge.instrumentation.infrastructure import is_infrastructure, is_loop
 from otel_bridge.replacing import Replacements
@@ -30,21 +30,18 @@ _Wrapped = Callable[..., Any]
 _SPAWNED_IN = "_otel_bridge_context"
 
 
-class ThreadsInstrumentor(BaseInstrumentor):  # type: ignore[misc]
+class ThreadsInstrumentor(ReplacingInstrumentor):
     """Carries the trace across ``threading``, ``concurrent.futures``, futurist and eventlet.
 
     ``instrument()`` takes no options: no span is made here.
     """
 
-    _replacements: Replacements | None = None
-    _carrying: _Carrying | None = None
-
     def instrumentation_dependencies(self) -> Collection[str]:
         return ()  # the standard library; the others are instrumented when they are there
 
-    def _instrument(self, **_options: Any) -> None:
-        replacements = self._replacements = Replacements()
-        carrying = self._carrying = _Carrying()
+    def _replace(self, replacements: Replacements, **_options: Any) -> None:
+        carrying = _Carrying()
+        replacements.at_undo(carrying.stop)
         replacements.wrap(threading.Thread, "start", carrying.thread)
 
         def pools(module: ModuleType) -> None:
@@ -75,14 +72,6 @@ class ThreadsInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         ):
             when_imported(name, instrument)
 
-    def _uninstrument(self, **_options: Any) -> None:
-        if self._carrying is not None:
-            self._carrying.active = False
-            self._carrying = None
-        if self._replacements is not None:
-            self._replacements.undo()
-            self._replacements = None
-
 
 class _Carrying:
     """Makes the wrapped functions, which carry for as long as the instrumentation is on."""
@@ -92,6 +81,9 @@ class _Carrying:
     def __init__(self) -> None:
         #: False after ``uninstrument()``: where somebody else has wrapped a function it stays in use.
         self.active = True
+
+    def stop(self) -> None:
+        self.active = False
 
     def carry(self, function: Any, times: int = 1) -> Any:
         """What to hand on in the place of ``function``. Never raises.
