@@ -11,14 +11,16 @@ READY  := $(VENV)/.ready
 help: ## Show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
-# The developer's environment: locked, with hashes, in a directory of its own.
+# The developer's environment: locked, with hashes, in a directory of its own. The lock is complete, and the
+# resolver of older pips takes a package with an extra, which oslo.db asks for, for one that is not in it.
 $(READY): requirements/dev.lock pyproject.toml otel_bridge.pth otel_bridge.start
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "$(PYTHON) is older than 3.11; say PYTHON=... "; exit 1; }
 	@$(PYTHON) -m venv $(VENV) \
 	  || { echo "no venv module: apt-get install python3-venv"; exit 1; }
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/dev.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/pip check --quiet --disable-pip-version-check
 	@touch $@
 
 demo: $(READY) ## Run the main job on the embedded store; KEEP=1 leaves it running

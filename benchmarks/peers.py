@@ -14,6 +14,7 @@ from opentelemetry import trace as api
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from benchmarks.case import Setting
+from benchmarks.workload import KEY
 
 SDK = "OpenTelemetry SDK"
 SDK_OFF = "OpenTelemetry SDK, off"
@@ -121,6 +122,16 @@ def remote_parent() -> Iterator[None]:
         yield
     finally:
         context_api.detach(token)
+
+
+@contextmanager
+def osprofiler_request() -> Iterator[None]:
+    """osprofiler traces what this thread does."""
+    from osprofiler import profiler
+
+    profiler.init(KEY)
+    yield
+    profiler.clean()
 
 
 def osprofiler_driver(setting: Setting) -> Any:

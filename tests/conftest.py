@@ -1,10 +1,12 @@
 """Fixtures of the whole suite."""
 
 import pytest
+from http_origins import origin
 from hypothesis import settings
 from opentelemetry import context as context_api
 from opentelemetry.context.context import Context
 from opentelemetry.sdk.resources import Resource
+from recorders import Recorder
 
 from otel_bridge import gate, profiler
 from otel_bridge.tracing.provider import TracerProvider
@@ -66,6 +68,32 @@ def own_profiler(provider):
     profiler.use(provider)
     yield profiler
     profiler.use(None)
+
+
+@pytest.fixture
+def recorder():
+    """Our provider, recording what belongs to a signed request."""
+    return Recorder()
+
+
+@pytest.fixture(params=["ours", "sdk"])
+def any_recorder(request):
+    """The same, and then the SDK's."""
+    return Recorder(request.param)
+
+
+@pytest.fixture
+def here():
+    """An HTTP server on loopback."""
+    with origin() as server:
+        yield server
+
+
+@pytest.fixture
+def there():
+    """Another origin."""
+    with origin() as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)

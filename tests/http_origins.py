@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import socket
 import ssl
 import threading
@@ -147,6 +148,23 @@ def origin(tls: ssl.SSLContext | None = None) -> Iterator[Origin]:
             server.over.set()
             server.shutdown()
             thread.join()
+
+
+@functools.cache
+def authority() -> Any:
+    """Who certifies :func:`secure_origin` (a ``trustme.CA``)."""
+    import trustme  # not needed by those who are started with this module
+
+    return trustme.CA()
+
+
+@contextmanager
+def secure_origin() -> Iterator[Origin]:
+    """A running :class:`Origin` that speaks TLS."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority().issue_cert("127.0.0.1").configure_cert(context)
+    with origin(context) as server:
+        yield server
 
 
 def unused_port() -> int:

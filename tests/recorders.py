@@ -72,6 +72,20 @@ class Recorder:
             span.end()
 
 
+def attributes(span: ReadableSpan) -> dict[str, Any]:
+    return dict(span.attributes or {})
+
+
+def span_id(span: ReadableSpan) -> int:
+    assert span.context is not None
+    return span.context.span_id
+
+
+def everything(recorder: Recorder) -> str:
+    """All that has been recorded, to look for secrets in it."""
+    return "".join(span.to_json() for span in recorder.spans)
+
+
 class _Processor(SpanProcessor):
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder

@@ -10,12 +10,13 @@ import threading
 import time
 import uuid
 import warnings
-from collections.abc import Callable
 from concurrent.futures.thread import _WorkItem
 from typing import Any
 
 import pytest
 from adopting import BASE, KEY, PARENT, adopted, run, unit
+from bus import ProfilerSerializer
+from executors import EXECUTORS, PATIENCE, state, submit
 from opentelemetry import context as context_api
 from opentelemetry import trace as api
 from opentelemetry.instrumentation.utils import suppress_instrumentation
@@ -39,14 +40,6 @@ with warnings.catch_warnings():
 
     from otel_bridge.instrumentation.messaging import MessagingInstrumentor, register_options
 
-PATIENCE = 20.0
-EXECUTORS: dict[str, Callable[[], Any]] = {
-    "concurrent.futures": lambda: concurrent.futures.ThreadPoolExecutor(1),
-    "futurist.ThreadPoolExecutor": lambda: futurist.ThreadPoolExecutor(1),
-    "futurist.DynamicThreadPoolExecutor": lambda: futurist.DynamicThreadPoolExecutor(max_workers=2),
-    "futurist.SynchronousExecutor": lambda: futurist.SynchronousExecutor(),
-}
-
 
 @pytest.fixture
 def here(provider):
@@ -69,18 +62,9 @@ def pool(request, here, pools):
     return pools[0][request.param]
 
 
-def state():
-    """What is left in the context."""
-    return dict(context_api.get_current())
-
-
 def base_id():
     prof = profiler.get()
     return prof and prof.get_base_id()
-
-
-def submit(pool, function, *arguments):
-    return pool.submit(function, *arguments).result(PATIENCE)
 
 
 # -- work items ---------------------------------------------------------------------------------------
@@ -352,27 +336,6 @@ def test_afterwards_the_libraries_are_as_before(provider):
 # -- oslo.messaging -----------------------------------------------------------------------------------
 
 _topics = (f"boundary-{number}" for number in itertools.count())
-
-
-class ProfilerSerializer(oslo_messaging.NoOpSerializer):
-    """As nova, cinder and neutron have one each."""
-
-    def serialize_context(self, context):
-        context = dict(context)
-        prof = profiler.get()
-        if prof:
-            context["trace_info"] = {
-                "hmac_key": prof.hmac_key,
-                "base_id": prof.get_base_id(),
-                "parent_id": prof.get_id(),
-            }
-        return context
-
-    def deserialize_context(self, context):
-        trace_info = context.pop("trace_info", None)
-        if trace_info:
-            profiler.init(**trace_info)
-        return context
 
 
 class Endpoint:

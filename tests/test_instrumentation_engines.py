@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from engines import memory_engine
 from opentelemetry.trace import SpanKind, StatusCode
 from oslo_config import cfg
 from oslo_db import exception as oslo_exception
@@ -42,11 +43,6 @@ class RequestContext:
 
 
 @pytest.fixture
-def recorder() -> Recorder:
-    return Recorder()
-
-
-@pytest.fixture
 def instrumented(recorder: Recorder) -> Iterator[None]:
     instrumentor = SQLAlchemyInstrumentor()
     instrumentor.instrument(tracer_provider=recorder.provider)
@@ -56,11 +52,9 @@ def instrumented(recorder: Recorder) -> Iterator[None]:
 
 @pytest.fixture
 def engine(recorder: Recorder) -> Iterator[sa.Engine]:
-    engine = sa.create_engine("sqlite://", poolclass=StaticPool)
-    Base.metadata.create_all(engine)
-    trace_engine(engine, recorder.provider)
-    yield engine
-    engine.dispose()
+    with memory_engine(Base.metadata) as engine:
+        trace_engine(engine, recorder.provider)
+        yield engine
 
 
 def names(recorder: Recorder) -> list[str]:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import ssl
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import trustme
-from http_origins import Origin, foreign_headers, origin, unused_port
+from http_clients import instrumented_by
+from http_origins import Origin, authority, foreign_headers, secure_origin, unused_port
 from opentelemetry import propagate
 from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 from opentelemetry.instrumentation.utils import suppress_http_instrumentation, suppress_instrumentation
-from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, StatusCode
-from recorders import KEY, Recorder
+from recorders import KEY, Recorder, attributes, span_id
 
 from otel_bridge.global_tracing import GlobalPropagator
 from otel_bridge.instrumentation import conflicts
@@ -27,20 +26,11 @@ from otel_bridge.settings import Settings
 from otel_bridge.wire.signing import KeyRing
 
 KEYS = KeyRing([KEY])
-CA = trustme.CA()
 PLACES = ((httpx.HTTPTransport, "handle_request"), (httpx.AsyncHTTPTransport, "handle_async_request"))
 Send = Callable[..., int]
 
 
-@contextlib.contextmanager
-def instrumented(provider: Any, **options: Any) -> Iterator[None]:
-    found = [owner.__dict__[name] for owner, name in PLACES]
-    HTTPXInstrumentor().instrument(tracer_provider=provider, **options)
-    try:
-        yield
-    finally:
-        HTTPXInstrumentor().uninstrument()
-        assert [owner.__dict__[name] for owner, name in PLACES] == found
+instrumented = functools.partial(instrumented_by, HTTPXInstrumentor, PLACES)
 
 
 @pytest.fixture(params=["ours", "sdk"])
@@ -55,18 +45,6 @@ def fast() -> Iterator[Recorder]:
     recorder = Recorder()
     with instrumented(recorder.provider):
         yield recorder
-
-
-@pytest.fixture
-def here() -> Iterator[Origin]:
-    with origin() as server:
-        yield server
-
-
-@pytest.fixture
-def there() -> Iterator[Origin]:
-    with origin() as server:
-        yield server
 
 
 #: What a test says about the client.
@@ -95,15 +73,6 @@ def asynchronous(url: str, method: str = "GET", **options: Any) -> int:
 
 
 senders = pytest.mark.parametrize("send", [synchronous, asynchronous], ids=lambda send: send.__name__)
-
-
-def attributes(span: ReadableSpan) -> dict[str, Any]:
-    return dict(span.attributes or {})
-
-
-def span_id(span: ReadableSpan) -> int:
-    assert span.context is not None
-    return span.context.span_id
 
 
 @senders
@@ -303,12 +272,10 @@ def test_a_redirect_that_is_followed_by_hand_is_the_same(fast: Recorder, here: O
     assert not there.seen[0].signed
 
 
-def test_https_through_a_proxy(fast: Recorder, here: Origin, tmp_path: Path) -> None:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    CA.issue_cert("127.0.0.1").configure_cert(context)
+def test_https_through_a_proxy(fast: Recorder, here: Origin) -> None:
     trusting = ssl.create_default_context()
-    CA.configure_trust(trusting)
-    with origin(context) as secure, fast.request():
+    authority().configure_trust(trusting)
+    with secure_origin() as secure, fast.request():
         synchronous(f"{secure.url}/x", verify=trusting, proxy=here.url)
     assert secure.seen[0].signed
     assert [(seen.method, seen.signed) for seen in here.seen] == [("CONNECT", False)]

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from bus import Instrument, instrumenting
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, StatusCode
@@ -116,16 +117,6 @@ class Rpc:
 Serve = Callable[..., Rpc]
 
 
-@pytest.fixture(params=["ours", "sdk"])
-def any_recorder(request: pytest.FixtureRequest) -> Recorder:
-    return Recorder(request.param)
-
-
-@pytest.fixture
-def recorder() -> Recorder:
-    return Recorder()
-
-
 @pytest.fixture(scope="module")
 def serve() -> Iterator[Callable[..., Rpc]]:
     """Starts servers, which run to the end of the module: to stop one takes a second."""
@@ -155,19 +146,9 @@ def rpc(running: Rpc) -> Rpc:
 
 
 @pytest.fixture
-def instrument() -> Iterator[Callable[..., MessagingInstrumentor]]:
-    instrumentor = MessagingInstrumentor()
-
-    def switch_on(recorder: Recorder, keys: KeyRing = RING) -> MessagingInstrumentor:
-        instrumentor.instrument(tracer_provider=recorder.provider, keys=keys)
-        return instrumentor
-
-    yield switch_on
-    if instrumentor.is_instrumented_by_opentelemetry:
-        instrumentor.uninstrument()
-
-
-Instrument = Callable[..., MessagingInstrumentor]
+def instrument() -> Iterator[Instrument]:
+    with instrumenting(RING) as switch_on:
+        yield switch_on
 
 
 def only(recorder: Recorder, kind: SpanKind) -> ReadableSpan:

@@ -7,10 +7,11 @@ import json
 import logging
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from bus import Instrument, instrumenting
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from opentelemetry.instrumentation.utils import suppress_instrumentation
@@ -35,7 +36,6 @@ with warnings.catch_warnings():
     from oslo_messaging.notify.listener import BatchNotificationServer, NotificationServer
     from oslo_messaging.transport import Transport
 
-    from otel_bridge.instrumentation.messaging import MessagingInstrumentor
 
 RING = KeyRing([KEY])
 _topics = (f"notifications-{number}" for number in itertools.count())
@@ -145,35 +145,15 @@ class Received(FakeIncomingMessage):
         self.ended = "requeued"
 
 
-@pytest.fixture(params=["ours", "sdk"])
-def any_recorder(request: pytest.FixtureRequest) -> Recorder:
-    return Recorder(request.param)
-
-
 @pytest.fixture
-def recorder() -> Recorder:
-    return Recorder()
-
-
-@pytest.fixture
-def instrument() -> Iterator[Callable[..., MessagingInstrumentor]]:
-    instrumentor = MessagingInstrumentor()
-
-    def switch_on(recorder: Recorder, keys: KeyRing = RING) -> MessagingInstrumentor:
-        instrumentor.instrument(tracer_provider=recorder.provider, keys=keys)
-        return instrumentor
-
-    yield switch_on
-    if instrumentor.is_instrumented_by_opentelemetry:
-        instrumentor.uninstrument()
+def instrument() -> Iterator[Instrument]:
+    with instrumenting(RING) as switch_on:
+        yield switch_on
 
 
 @pytest.fixture
 def bus() -> Bus:
     return Bus()
-
-
-Instrument = Callable[..., MessagingInstrumentor]
 
 
 def only(recorder: Recorder, kind: SpanKind) -> ReadableSpan:

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from engines import memory_engine
 from opentelemetry.trace import SpanKind
-from recorders import Recorder
+from recorders import Recorder, everything
 from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import StaticPool
 
 from otel_bridge.instrumentation import query_details
 from otel_bridge.instrumentation.engines import trace_engine
@@ -37,16 +37,9 @@ USERS = sa.Table(
 
 
 @pytest.fixture
-def recorder() -> Recorder:
-    return Recorder()
-
-
-@pytest.fixture
 def engine() -> Iterator[sa.Engine]:
-    engine = sa.create_engine("sqlite://", poolclass=StaticPool)
-    USERS.create(engine)
-    yield engine
-    engine.dispose()
+    with memory_engine(USERS.metadata) as engine:
+        yield engine
 
 
 def attributes(recorder: Recorder, prefix: str) -> dict[str, Any]:
@@ -57,10 +50,6 @@ def attributes(recorder: Recorder, prefix: str) -> dict[str, Any]:
 
 def parameters(recorder: Recorder) -> dict[str, Any]:
     return attributes(recorder, "db.query.parameter.")
-
-
-def everything(recorder: Recorder) -> str:
-    return "".join(span.to_json() for span in recorder.spans)
 
 
 class TestOff:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import pickle
-import ssl
 import subprocess
 import sys
 import textwrap
@@ -17,9 +17,9 @@ from typing import Any
 import keystoneauth1.session
 import pytest
 import requests
-import trustme
 import urllib3
-from http_origins import Origin, foreign_headers, origin, unused_port
+from http_clients import instrumented_by
+from http_origins import Origin, authority, foreign_headers, secure_origin, unused_port
 from keystoneauth1 import exceptions as keystone_exceptions
 from opentelemetry import context as context_api
 from opentelemetry import propagate
@@ -28,7 +28,7 @@ from opentelemetry.instrumentation.urllib3 import URLLib3Instrumentor as Contrib
 from opentelemetry.instrumentation.utils import suppress_http_instrumentation, suppress_instrumentation
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.trace import SpanKind, StatusCode
-from recorders import KEY, Recorder
+from recorders import KEY, Recorder, attributes, span_id
 from urllib3.util.retry import Retry
 
 from otel_bridge.instrumentation import conflicts
@@ -39,7 +39,6 @@ from otel_bridge.tracing.provider import TracerProvider
 from otel_bridge.wire.signing import KeyRing
 
 KEYS = KeyRing([KEY])
-CA = trustme.CA()
 #: What may be replaced, and has to be as it was afterwards.
 PLACES = (
     (urllib3.HTTPConnectionPool, "_make_request"),
@@ -51,15 +50,7 @@ PLACES = (
 Send = Callable[..., Any]
 
 
-@contextlib.contextmanager
-def instrumented(provider: Any, **options: Any) -> Iterator[None]:
-    found = [owner.__dict__[name] for owner, name in PLACES]
-    RequestsInstrumentor().instrument(tracer_provider=provider, **options)
-    try:
-        yield
-    finally:
-        RequestsInstrumentor().uninstrument()
-        assert [owner.__dict__[name] for owner, name in PLACES] == found
+instrumented = functools.partial(instrumented_by, RequestsInstrumentor, PLACES)
 
 
 @pytest.fixture(params=["ours", "sdk"])
@@ -74,18 +65,6 @@ def fast() -> Iterator[Recorder]:
     recorder = Recorder()
     with instrumented(recorder.provider):
         yield recorder
-
-
-@pytest.fixture
-def here() -> Iterator[Origin]:
-    with origin() as server:
-        yield server
-
-
-@pytest.fixture
-def there() -> Iterator[Origin]:
-    with origin() as server:
-        yield server
 
 
 def by_pool_manager(url: str, method: str = "GET", **options: Any) -> int:
@@ -110,18 +89,9 @@ SENDERS = [by_pool_manager, by_requests, by_keystone]
 senders = pytest.mark.parametrize("send", SENDERS, ids=lambda send: send.__name__)
 
 
-def attributes(span: ReadableSpan) -> dict[str, Any]:
-    return dict(span.attributes or {})
-
-
 def above(span: ReadableSpan) -> int:
     assert span.parent is not None
     return span.parent.span_id
-
-
-def span_id(span: ReadableSpan) -> int:
-    assert span.context is not None
-    return span.context.span_id
 
 
 # -- one request ------------------------------------------------------------------------------------------
@@ -505,15 +475,13 @@ def test_the_context_is_as_it_was_after_keystoneauth(fast: Recorder, here: Origi
 
 @pytest.fixture
 def secure() -> Iterator[Origin]:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    CA.issue_cert("127.0.0.1").configure_cert(context)
-    with origin(context) as server:
+    with secure_origin() as server:
         yield server
 
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> str:
-    CA.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    authority().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     return str(tmp_path / "ca.pem")
 
 

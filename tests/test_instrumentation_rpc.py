@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from adopting import run
+from bus import Instrument, ProfilerSerializer, instrumenting
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from opentelemetry.trace import SpanKind
@@ -29,30 +30,9 @@ with warnings.catch_warnings():
     from oslo_messaging.transport import Transport
 
     from otel_bridge.instrumentation import rpc
-    from otel_bridge.instrumentation.messaging import MessagingInstrumentor, register_options
+    from otel_bridge.instrumentation.messaging import register_options
 
 RING = KeyRing([KEY])
-
-
-class ProfilerSerializer(oslo_messaging.NoOpSerializer):  # type: ignore[misc]
-    """What services that use osprofiler have between their context and the bus."""
-
-    def serialize_context(self, context: Any) -> Any:
-        found = dict(context)
-        current = profiler.get()
-        if current:
-            found["trace_info"] = {
-                "hmac_key": current.hmac_key,
-                "base_id": current.get_base_id(),
-                "parent_id": current.get_id(),
-            }
-        return found
-
-    def deserialize_context(self, context: Any) -> Any:
-        trace_info = context.pop("trace_info", None)
-        if trace_info:
-            profiler.init(**trace_info)
-        return context
 
 
 class Peer:
@@ -123,29 +103,9 @@ class Server:
 
 
 @pytest.fixture
-def recorder() -> Recorder:
-    return Recorder()
-
-
-@pytest.fixture(params=["ours", "sdk"])
-def any_recorder(request: pytest.FixtureRequest) -> Recorder:
-    return Recorder(request.param)
-
-
-Instrument = Callable[..., MessagingInstrumentor]
-
-
-@pytest.fixture
 def instrument() -> Iterator[Instrument]:
-    instrumentor = MessagingInstrumentor()
-
-    def switch_on(recorder: Recorder, **settings: Any) -> MessagingInstrumentor:
-        instrumentor.instrument(tracer_provider=recorder.provider, keys=RING, settings=Settings(**settings))
-        return instrumentor
-
-    yield switch_on
-    if instrumentor.is_instrumented_by_opentelemetry:
-        instrumentor.uninstrument()
+    with instrumenting(RING) as switch_on:
+        yield lambda recorder, **settings: switch_on(recorder, settings=Settings(**settings))
 
 
 class TestPlainOsprofiler:

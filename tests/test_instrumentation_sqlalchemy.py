@@ -15,14 +15,14 @@ from typing import Any
 import pymysql.err
 import pytest
 import sqlalchemy as sa
+from engines import memory_engine
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.trace import SpanKind, StatusCode
-from recorders import PATIENCE, Recorder
+from recorders import PATIENCE, Recorder, everything
 from sqlalchemy import create_engine as create_engine_imported_early
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
-from sqlalchemy.pool import StaticPool
 
 from otel_bridge.instrumentation.sqlalchemy import SQLAlchemyInstrumentor, trace_engine, untrace_engine
 from otel_bridge.instrumentation.statements import status_code
@@ -42,23 +42,11 @@ class User(Base):
     name: Mapped[str] = mapped_column(unique=True)
 
 
-@pytest.fixture(params=["ours", "sdk"])
-def any_recorder(request: pytest.FixtureRequest) -> Recorder:
-    return Recorder(request.param)
-
-
-@pytest.fixture
-def recorder() -> Recorder:
-    return Recorder()
-
-
 @pytest.fixture
 def engine() -> Iterator[sa.Engine]:
     """An untraced engine on one SQLite database in memory, with its schema."""
-    engine = sa.create_engine("sqlite://", poolclass=StaticPool)
-    Base.metadata.create_all(engine)
-    yield engine
-    engine.dispose()
+    with memory_engine(Base.metadata) as engine:
+        yield engine
 
 
 @pytest.fixture
@@ -71,10 +59,6 @@ def instrumentor() -> Iterator[SQLAlchemyInstrumentor]:
 
 def texts(recorder: Recorder) -> list[str]:
     return [str((span.attributes or {})["db.query.text"]) for span in recorder.of_kind(SpanKind.CLIENT)]
-
-
-def everything(recorder: Recorder) -> str:
-    return "".join(span.to_json() for span in recorder.spans)
 
 
 class TestStatements:

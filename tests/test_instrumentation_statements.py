@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from engines import memory_engine
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach, set_value
 from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor as ContribInstrumentor
 from opentelemetry.sdk.trace import TracerProvider as SdkTracerProvider
@@ -40,15 +41,9 @@ class Cursor:
 
 
 @pytest.fixture
-def recorder() -> Recorder:
-    return Recorder()
-
-
-@pytest.fixture
 def engine() -> Iterator[sa.Engine]:
-    engine = sa.create_engine("sqlite://", poolclass=StaticPool)
-    yield engine
-    engine.dispose()
+    with memory_engine() as engine:
+        yield engine
 
 
 def use(engine: sa.Engine, name: str, statement: Any = "SELECT 1") -> tuple[Cursor, Any]:

@@ -12,12 +12,12 @@ import queue
 import threading
 import warnings
 import weakref
-from collections.abc import Callable
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from adopting import BASE, KEY, adopted, attributes, changed, run, unit
+from executors import EXECUTORS, PATIENCE, state, submit
 from opentelemetry import baggage
 from opentelemetry import context as context_api
 from opentelemetry import trace as api
@@ -38,13 +38,6 @@ with warnings.catch_warnings():
     import futurist
     import futurist._futures
 
-PATIENCE = 20.0
-EXECUTORS: dict[str, Callable[[], Any]] = {
-    "concurrent.futures": lambda: concurrent.futures.ThreadPoolExecutor(1),
-    "futurist.ThreadPoolExecutor": lambda: futurist.ThreadPoolExecutor(1),
-    "futurist.DynamicThreadPoolExecutor": lambda: futurist.DynamicThreadPoolExecutor(max_workers=2),
-    "futurist.SynchronousExecutor": lambda: futurist.SynchronousExecutor(),
-}
 MODULES = (
     "threading",
     "concurrent.futures.thread",
@@ -93,16 +86,8 @@ def tracer(open_provider):
     return open_provider.get_tracer("test")
 
 
-def state():
-    return dict(context_api.get_current())
-
-
 def current():
     return api.get_current_span()
-
-
-def submit(pool, function, *arguments, **named):
-    return pool.submit(function, *arguments, **named).result(PATIENCE)
 
 
 def in_thread(work, make=threading.Thread):
@@ -291,10 +276,6 @@ def test_a_subclass_that_calls_submit_of_its_base_wraps_once(on, tracer):
 
     with Pool(1) as pool, tracer.start_as_current_span("unit"):
         assert submit(pool, state) == {"mine": 1}
-
-
-def double(number):
-    return 2 * number
 
 
 def test_a_process_pool_is_left_alone(on, tracer):
@@ -589,7 +570,7 @@ def test_the_thread_of_a_pool_that_a_traced_unit_makes_begins_untraced(on, trace
         thread_state = contextvars.Context().run(pool.submit, state)
         left.append(thread_state.result(PATIENCE))
     pool.shutdown(wait=False)
-    assert left == [{}] if "Synchronous" not in kind else left[0] == {}
+    assert left == [{}]
 
 
 # -- beside others ------------------------------------------------------------------------------------
@@ -702,279 +683,3 @@ def test_in_an_adopted_service_work_is_carried_once(provider, sink, monkeypatch,
         pool.shutdown(wait=False)
     assert entered == []  # by the item, and not by what is called, too
     assert len(sink.spans) == 1
-
-
-# -- eventlet and oslo.service, each in an interpreter of its own -------------------------------------
-
-_GREEN = """
-import json, warnings
-warnings.simplefilter("ignore")
-{first}
-import eventlet
-{middle}
-from opentelemetry import context as context_api, trace as api
-from opentelemetry.sdk.trace import TracerProvider
-{last}
-from eventlet import greenthread, tpool, spawn_after
-import concurrent.futures, futurist, threading
-tracer = TracerProvider().get_tracer("test")
-
-def name():
-    return getattr(api.get_current_span(), "name", None)
-
-def into(box, *_more):
-    box.append(name())
-
-def in_thread():
-    box = []
-    thread = threading.Thread(target=into, args=(box,))
-    thread.start()
-    thread.join()
-    return box[0]
-
-def spawned_n(spawn):
-    box = []
-    event = eventlet.Event()
-    spawn(lambda: (into(box), event.send()))
-    event.wait()
-    return box[0]
-
-pool, green = eventlet.GreenPool(2), futurist.GreenThreadPoolExecutor(1)
-native = concurrent.futures.ThreadPoolExecutor(1)
-ways = dict(
-    spawn=lambda: eventlet.spawn(name).wait(),
-    greenthread=lambda: greenthread.spawn(name).wait(),
-    spawn_n=lambda: spawned_n(eventlet.spawn_n),
-    spawn_after=lambda: spawn_after(0, name).wait(),
-    spawn_after_local=lambda: greenthread.spawn_after_local(0, name).wait(),
-    pool=lambda: pool.spawn(name).wait(),
-    pool_n=lambda: spawned_n(pool.spawn_n),
-    imap=lambda: list(pool.imap(lambda _: name(), range(3)))[2],
-    pile=lambda: (lambda pile: (pile.spawn(name), list(pile))[1][0])(eventlet.GreenPile(2)),
-    nested=lambda: eventlet.spawn(lambda: eventlet.spawn(name).wait()).wait(),
-    tpool=lambda: tpool.execute(name),
-    tpool_proxy=lambda: tpool.Proxy(dict(a=1)).get("a") and name(),
-    futurist=lambda: green.submit(name).result(),
-    thread=in_thread,
-    **({} if not {patched} else dict(executor=lambda: native.submit(name).result())),
-)
-found = dict()
-for way, ask in ways.items():
-    before = ask()
-    with tracer.start_as_current_span("unit"):
-        during = ask()
-    found[way] = [before, during, ask(), context_api.get_current() == dict()]
-print(json.dumps(found))
-"""
-_PATCH = "import eventlet; eventlet.monkey_patch()"
-_INSTRUMENT = (
-    "from otel_bridge.instrumentation.threads import ThreadsInstrumentor; ThreadsInstrumentor().instrument()"
-)
-_ORDERS = {
-    "not patched": ("", "", _INSTRUMENT, False),
-    "not patched, before eventlet": (_INSTRUMENT, "", "", False),
-    "patched": (_PATCH, "", _INSTRUMENT, True),
-    "patched later": (_INSTRUMENT, _PATCH, "", True),
-    "patched last": ("", _INSTRUMENT, _PATCH, True),
-}
-
-
-@pytest.mark.parametrize("order", _ORDERS)
-def test_greenlets(order):
-    first, middle, last, patched = _ORDERS[order]
-    code = _GREEN
-    for name, value in (("first", first), ("middle", middle), ("last", last), ("patched", str(patched))):
-        code = code.replace("{" + name + "}", value)
-    found = run(code, activate=False)
-    assert len(found) == 14 + patched
-    assert all(each == [None, "unit", None, True] for each in found.values()), found
-
-
-def test_greenlets_of_many_units_keep_to_themselves():
-    found = run(
-        """
-        import eventlet
-        eventlet.monkey_patch()
-        import json, warnings
-        warnings.simplefilter("ignore")
-        import futurist
-        from opentelemetry import trace as api
-        from opentelemetry.sdk.trace import TracerProvider
-        from otel_bridge.instrumentation.threads import ThreadsInstrumentor
-        ThreadsInstrumentor().instrument()
-        tracer = TracerProvider().get_tracer("test")
-        inner, workers = eventlet.GreenPool(2), futurist.GreenThreadPoolExecutor(2)
-
-        def look(span):
-            eventlet.sleep(0)
-            return api.get_current_span() is span
-
-        def unit(number):
-            left = api.get_current_span() is not api.INVALID_SPAN
-            with tracer.start_as_current_span(str(number)) as span:
-                mine = [inner.spawn(look, span), eventlet.spawn(look, span)]
-                futures = [workers.submit(look, span) for _ in range(3)]
-                eventlet.sleep(0)
-                return [not left] + [one.wait() for one in mine] + [one.result() for one in futures]
-
-        found = [right for rights in eventlet.GreenPool(7).imap(unit, range(40)) for right in rights]
-        print(json.dumps([all(found), len(found)]))
-        """,
-        activate=False,
-    )
-    assert found == [True, 240]
-
-
-def test_a_greenlet_lets_the_context_go():
-    found = run(
-        """
-        import gc, json, warnings, weakref
-        warnings.simplefilter("ignore")
-        import eventlet
-        from opentelemetry import context as context_api
-        from opentelemetry.sdk.trace import TracerProvider
-        from otel_bridge.instrumentation.threads import ThreadsInstrumentor
-        ThreadsInstrumentor().instrument()
-        eventlet.debug.hub_exceptions(False)
-
-        class Noted: pass
-
-        def fail(): raise ValueError
-
-        def gone(how):
-            noted = Noted()
-            watched = weakref.ref(noted)
-            with tracer.start_as_current_span("unit"):
-                token = context_api.attach(context_api.set_value("noted", noted))
-                kept = how()
-                context_api.detach(token)
-            del noted, token
-            eventlet.sleep(0.01)
-            return watched() is None
-
-        def killed():
-            greenlet = eventlet.spawn(int)
-            greenlet.kill()
-            return greenlet
-
-        tracer = TracerProvider().get_tracer("test")
-        gc.disable()
-        print(json.dumps([
-            gone(lambda: eventlet.spawn(int)),
-            gone(lambda: eventlet.spawn(fail)),
-            gone(lambda: eventlet.spawn_n(int)),
-            gone(lambda: eventlet.tpool.execute(int)),
-            gone(killed),
-        ]))
-        """.replace("import eventlet\n", "import eventlet, eventlet.debug, eventlet.tpool\n"),
-        activate=False,
-    )
-    assert found == [True] * 5
-
-
-_LOOP = """
-import json, warnings
-warnings.simplefilter("ignore")
-{backend}
-from oslo_service import backend, loopingcall, threadgroup
-from opentelemetry import trace as api
-from opentelemetry.sdk.trace import TracerProvider
-from otel_bridge.instrumentation.threads import ThreadsInstrumentor
-ThreadsInstrumentor().instrument()
-seen = []
-
-def name():
-    return getattr(api.get_current_span(), "name", None)
-
-def work():
-    seen.append(name())
-    if len(seen) == 3:
-        raise loopingcall.LoopingCallDone()
-
-group = threadgroup.ThreadGroup()
-with TracerProvider().get_tracer("test").start_as_current_span("unit"):
-    loopingcall.FixedIntervalLoopingCall(work).start(0.001).wait()
-    own = []
-    group.add_thread(lambda: own.append(name()))
-    group.wait()
-print(json.dumps([seen, own]))
-"""
-_BACKENDS = {
-    "eventlet": "import eventlet; eventlet.monkey_patch()",
-    # Its module imports cotyledon for what is not used here.
-    "threading": """
-import sys
-from unittest.mock import MagicMock
-sys.modules["cotyledon"] = sys.modules["cotyledon.oslo_config_glue"] = MagicMock()
-import oslo_service.backend as backend
-backend.init_backend(backend.BackendType.THREADING)
-""",
-}
-
-
-@pytest.mark.parametrize("backend", _BACKENDS)
-def test_loops_of_oslo_service_have_no_trace_but_threads_of_its_groups_do(backend):
-    assert run(_LOOP.replace("{backend}", _BACKENDS[backend]), activate=False) == [[None] * 3, ["unit"]]
-
-
-def test_periodics_of_futurist_have_no_trace():
-    found = run(
-        """
-        import json, threading, warnings
-        warnings.simplefilter("ignore")
-        import futurist
-        from futurist import periodics
-        from opentelemetry import trace as api
-        from opentelemetry.sdk.trace import TracerProvider
-        from otel_bridge.instrumentation.threads import ThreadsInstrumentor
-        ThreadsInstrumentor().instrument()
-        seen, done = [], threading.Event()
-
-        @periodics.periodic(0.01, run_immediately=True)
-        def work():
-            seen.append(getattr(api.get_current_span(), "name", None))
-            if len(seen) == 2:
-                done.set()
-
-        make = lambda: futurist.ThreadPoolExecutor(1)
-        worker = periodics.PeriodicWorker([(work, (), {})], executor_factory=make)
-        with TracerProvider().get_tracer("test").start_as_current_span("unit"):
-            thread = threading.Thread(target=worker.start, daemon=True)
-            thread.start()
-            done.wait(20)
-            worker.stop()
-        print(json.dumps(seen[:2]))
-        """,
-        activate=False,
-    )
-    assert found == [None, None]
-
-
-@pytest.mark.parametrize("activate", [True, False], ids=["beside our finder", "alone"])
-def test_libraries_that_are_imported_later(activate):
-    found = run(
-        """
-        import json, sys, warnings
-        warnings.simplefilter("ignore")
-        from otel_bridge.instrumentation.threads import ThreadsInstrumentor
-        names = ("concurrent.futures.thread", "futurist", "eventlet")
-        for name in names:
-            for loaded in [one for one in sys.modules if one == name or one.startswith(name + ".")]:
-                del sys.modules[loaded]
-        ThreadsInstrumentor().instrument()
-        before = [name in sys.modules for name in names]
-        from opentelemetry.sdk.trace import TracerProvider
-        from opentelemetry import trace as api
-        import concurrent.futures.thread, futurist, eventlet
-        name = lambda: api.get_current_span().name
-        with TracerProvider().get_tracer("test").start_as_current_span("unit"):
-            print(json.dumps([
-                before,
-                concurrent.futures.thread.ThreadPoolExecutor(1).submit(name).result(),
-                futurist.ThreadPoolExecutor(1).submit(name).result(),
-                eventlet.spawn(name).wait(),
-            ]))
-        """,
-        activate=activate,
-    )
-    assert found == [[False] * 3, "unit", "unit", "unit"]

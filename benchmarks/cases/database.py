@@ -9,7 +9,6 @@ from typing import Any
 from benchmarks import ours, peers
 from benchmarks.case import OURS, Case, Contender, Figure, Less, Measure, Peer, Row, Setting
 from benchmarks.timing import of_process, of_thread
-from benchmarks.workload import KEY
 
 _COUNT = 400
 #: Blocks between two flushes: less than the queue of the SDK's span processor holds (2,048).
@@ -82,18 +81,13 @@ def _ours(setting: Setting) -> Iterator[Measure]:
 @contextmanager
 def _osprofiler(setting: Setting) -> Iterator[Measure]:
     import sqlalchemy
-    from osprofiler import profiler
     from osprofiler.sqlalchemy import add_tracing
 
     provider = peers.osprofiler_driver(setting)
 
-    @contextmanager
-    def initialised() -> Iterator[None]:
-        profiler.init(KEY)
-        yield
-        profiler.clean()
-
-    yield _measure(lambda engine: add_tracing(sqlalchemy, engine, "db"), initialised, provider.force_flush)
+    yield _measure(
+        lambda engine: add_tracing(sqlalchemy, engine, "db"), peers.osprofiler_request, provider.force_flush
+    )
 
 
 @contextmanager

@@ -7,7 +7,7 @@ once. A network would cost more than everything that is compared here, and none 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from io import BytesIO
@@ -16,7 +16,6 @@ from typing import Any
 from benchmarks import ours, peers
 from benchmarks.case import OURS, Case, Contender, Figure, Less, Limit, Measure, Peer, Row, Setting
 from benchmarks.timing import of_thread
-from benchmarks.workload import KEY
 
 _COUNT = 100
 _TURNS = 5
@@ -34,7 +33,6 @@ _URLLIB3_OFF = "contrib urllib3, off"
 _REQUESTS = "contrib requests"
 _REQUESTS_OFF = "contrib requests, off"
 _OSPROFILER = "osprofiler.requests"
-_LIBRARIES = ("urllib3", "requests", "keystone")
 
 
 def _pool() -> Any:
@@ -117,17 +115,12 @@ def _keystone() -> Callable[[], None]:
 _BLOCKS = {"urllib3": _urllib3, "requests": _requests, "keystone": _keystone}
 
 
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield
-
-
 def _measure(
     instrument: Callable[[], object],
     uninstrument: Callable[[], object],
     opened: Callable[[], Any],
     flush: Callable[[], object],
-    libraries: tuple[str, ...] = _LIBRARIES,
+    libraries: Iterable[str] = tuple(_BLOCKS),
     samples: tuple[str, ...] = ("closed", "open"),
 ) -> Measure:
     """Bare and traced in turns: the libraries are classes that the whole process shares."""
@@ -181,7 +174,7 @@ def _contrib(
     yield _measure(
         lambda: instrumentor.instrument(tracer_provider=provider),
         instrumentor.uninstrument,
-        peers.remote_parent if on else _nothing,
+        peers.remote_parent if on else nullcontext,
         provider.force_flush,
         libraries,
         ("open",) if on else ("closed",),
@@ -190,23 +183,18 @@ def _contrib(
 
 @contextmanager
 def _osprofiler(setting: Setting) -> Iterator[Measure]:
-    from osprofiler import profiler
     from osprofiler import requests as upstream
     from requests.adapters import HTTPAdapter
 
     provider = peers.osprofiler_driver(setting)
     plain = HTTPAdapter.send
 
-    @contextmanager
-    def initialised() -> Iterator[None]:
-        profiler.init(KEY)
-        yield
-        profiler.clean()
-
     def disable() -> None:
         HTTPAdapter.send = plain  # type: ignore[method-assign]
 
-    yield _measure(upstream.enable, disable, initialised, provider.force_flush, ("requests", "keystone"))
+    yield _measure(
+        upstream.enable, disable, peers.osprofiler_request, provider.force_flush, ("requests", "keystone")
+    )
 
 
 def _figure(contender: str, library: str, sample: str) -> Figure:

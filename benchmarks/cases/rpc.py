@@ -171,12 +171,6 @@ def _osprofiler(setting: Setting) -> Iterator[Measure]:
 
     provider = peers.osprofiler_driver(setting)
 
-    @contextmanager
-    def initialised() -> Iterator[None]:
-        profiler.init(KEY)
-        yield
-        profiler.clean()
-
     def traced(cls: type) -> type:
         found: type = profiler.trace_cls("rpc")(cls)  # on both sides, as in Nova
         return found
@@ -195,7 +189,11 @@ def _osprofiler(setting: Setting) -> Iterator[Measure]:
         return serve
 
     yield _measure(
-        calls(), calls(_serializer(), traced, elsewhere), initialised, provider.force_flush, closed=True
+        calls(),
+        calls(_serializer(), traced, elsewhere),
+        peers.osprofiler_request,
+        provider.force_flush,
+        closed=True,
     )
 
 

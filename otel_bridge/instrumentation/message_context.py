@@ -39,9 +39,7 @@ def carrying(ctxt: Any, span_id: int, info: TraceInfo, trace_info: RpcTraceInfo 
     if ctxt.__class__ is dict:
         if value and trace_info == "off" and TRACE_INFO not in ctxt:  # nearly always
             return {**ctxt, CARRIER: value}
-        changed = {**ctxt}
-        _put(changed, value, span_id, info, trace_info)
-        return changed
+        return _with(ctxt, value, span_id, info, trace_info)
     return CarryingContext(ctxt, value, span_id, info, trace_info)
 
 
@@ -67,9 +65,7 @@ class CarryingContext:
 
     def to_dict(self) -> dict[str, Any]:
         sent = self.sent if isinstance(self.sent, dict) else self.sent.to_dict()
-        changed = {**sent}
-        _put(changed, self.carrier, self._span_id, self._info, self._trace_info)
-        return changed
+        return _with(sent, self.carrier, self._span_id, self._info, self._trace_info)
 
     def __deepcopy__(self, memo: Any) -> CarryingContext:
         # The in-memory driver copies what is queued; a key is not to be copied.
@@ -77,28 +73,28 @@ class CarryingContext:
         return CarryingContext(sent, self.carrier, self._span_id, self._info, self._trace_info)
 
 
-def _put(
+def _with(
     ctxt: dict[str, Any],
     value: list[str],
     span_id: int,
     info: TraceInfo,
     trace_info: RpcTraceInfo,
-) -> None:
+) -> dict[str, Any]:
+    changed = {**ctxt}
     if value:  # a trace without a key has none
-        ctxt[CARRIER] = value
-    if trace_info == "off" and TRACE_INFO not in ctxt:
-        return
+        changed[CARRIER] = value
     found = ctxt.get(TRACE_INFO)
     if found:
-        ctxt[TRACE_INFO] = _below(found, info.trace_id, span_id)
+        changed[TRACE_INFO] = _below(found, info.trace_id, span_id)
     elif trace_info != "off":
         key = info.key.reveal() if trace_info == "keyed" else ""
         if key or trace_info == "unkeyed":
-            ctxt[TRACE_INFO] = {
+            changed[TRACE_INFO] = {
                 "hmac_key": key,
                 "base_id": info.base_id or ids.base_id(info.trace_id),
                 "parent_id": ids.point_id(span_id),
             }
+    return changed
 
 
 def take(message: Any, keys: KeyRing | None) -> TraceInfo | None:

@@ -81,10 +81,7 @@ def begin_sending(
         info: Any = _get().get(_TRACE_INFO)
         if info is None:
             return span, ctxt
-        if span.__class__ is Span:  # ids_of(), without the call
-            trace_id, span_id = span._trace.id, span._span_id
-        else:
-            trace_id, span_id = ids_of(span)
+        trace_id, span_id = ids_of(span)
         return span, carrying(ctxt, span_id, info, trace_info) if trace_id == info.trace_id else ctxt
     except Exception as exc:  # a transport, target or message of another make than we know
         warn(f"an outgoing message could not be traced: {type_name(type(exc))}")

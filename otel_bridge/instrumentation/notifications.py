@@ -65,15 +65,15 @@ def traced_notify(send: Callable[..., Any], tracing: MessageTracing) -> Callable
         # drivers are given as well: one of them logs it.
         copy = {**message}
         span, ctxt = begin_sending(tracing, SpanKind.PRODUCER, _sent, transport, target, ctxt, message)
-        if span is None:
-            return send(transport, target, ctxt, copy, *args, **named)
         try:
             return send(transport, target, ctxt, copy, *args, **named)
         except BaseException as exc:
-            fail(span, exc)
+            if span is not None:
+                fail(span, exc)
             raise
         finally:
-            span.end()
+            if span is not None:
+                span.end()
 
     return _send_notification
 

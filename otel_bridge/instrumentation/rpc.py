@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
-from opentelemetry.context.context import Context
 from opentelemetry.trace import SpanKind
 
 from otel_bridge import gate
@@ -16,20 +15,21 @@ from otel_bridge.instrumentation.message_context import CARRIER, TRACE_INFO, ser
 from otel_bridge.instrumentation.message_tracing import (
     MessageTracing,
     begin_sending,
+    exchange_of,
     fail,
     ids_of,
+    system_of,
 )
 from otel_bridge.log import warn
-from otel_bridge.model.translate import OutgoingMessage
+from otel_bridge.model.translate import OutgoingMessage, outgoing_kind
 from otel_bridge.model.translate.point import captured
-from otel_bridge.model.translate.rpc import CALL, CAST, FANOUT
+from otel_bridge.model.translate.rpc import CALL
 from otel_bridge.tracing import context as ctx
 from otel_bridge.tracing import entries, points
 from otel_bridge.tracing.failure import type_name
-from otel_bridge.tracing.spans import Span
 
-_SPAN_KEY, _TRACE_INFO_KEY = ctx.SPAN_KEY, ctx.TRACE_INFO_KEY
-_get, _set, _reset = ctx.get, ctx.set_, ctx.reset
+_SPAN_KEY = ctx.SPAN_KEY
+_get, _set = ctx.get, ctx.set_
 _new = object.__new__
 # Python 3.11 runs a function of its own for each look-up of an enumeration's member.
 _CLIENT, _SERVER = SpanKind.CLIENT, SpanKind.SERVER
@@ -94,18 +94,6 @@ def _sending(send: Callable[..., Any], tracing: MessageTracing) -> Callable[...,
             kind = _CLIENT if wait_for_reply else _PRODUCER
             trace_info = tracing.trace_info
             span, ctxt = begin_sending(tracing, kind, _outgoing, self, target, ctxt, message, trace_info)
-        if span is None:
-            return send(
-                self,
-                target,
-                ctxt,
-                message,
-                wait_for_reply,
-                timeout,
-                call_monitor_timeout,
-                retry,
-                transport_options,
-            )
         try:
             return send(
                 self,
@@ -119,10 +107,12 @@ def _sending(send: Callable[..., Any], tracing: MessageTracing) -> Callable[...,
                 transport_options,
             )
         except BaseException as exc:
-            fail(span, exc)
+            if span is not None:
+                fail(span, exc)
             raise
         finally:
-            span.end()
+            if span is not None:
+                span.end()
 
     return _send
 
@@ -133,18 +123,14 @@ def _outgoing(
     """The point of a message that is sent."""
     point: OutgoingMessage = _new(OutgoingMessage)
     point.request_id = point.function = point.error = point.origin = None  # a slot never set is slow to read
-    point.kind = CALL if kind is _CLIENT else FANOUT if target.fanout else CAST
+    point.kind = outgoing_kind(kind is _CLIENT, target.fanout)
     point.method = message.get("method")
     point.namespace = message.get("namespace")
     point.version = message.get("version")
     point.topic = target.topic
     point.server = target.server
-    driver = transport._driver
-    try:
-        point.system = driver._url.transport
-        point.exchange = target.exchange or driver._default_exchange
-    except AttributeError:  # a driver of another make
-        point.system = point.exchange = None
+    point.system = system_of(transport)
+    point.exchange = exchange_of(transport, target)
     if isinstance(ctxt, dict):
         point.request_id = captured(ctxt.get("request_id"))
     return point
@@ -175,13 +161,7 @@ def traced_process(process: Callable[..., Any], tracing: MessageTracing) -> Call
         except Exception as exc:  # a server, transport or message of another make than we know
             warn(f"an incoming message could not be traced: {type_name(type(exc))}")
             return process(server, incoming)
-        current = span if span.__class__ is Span else entries.span_of(span)
-        around = _get()
-        context = (
-            ctx.with_request(around, current, info)
-            if around
-            else Context({_SPAN_KEY: current, _TRACE_INFO_KEY: info})
-        )
+        context = ctx.with_request(_get(), entries.span_of(span), info)
         token = _set(context)
         try:
             return process(server, incoming)
@@ -189,10 +169,7 @@ def traced_process(process: Callable[..., Any], tracing: MessageTracing) -> Call
             fail(span, exc)
             raise
         finally:
-            if _get() is context:
-                _reset(token)
-            else:
-                points.leave(token, context)
+            points.leave(token, context)
             try:
                 del message.reply
             except AttributeError:  # somebody else was faster

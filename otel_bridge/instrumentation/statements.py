@@ -19,7 +19,7 @@ from wrapt import register_post_import_hook
 from otel_bridge.instrumentation import conflicts
 from otel_bridge.instrumentation.query_details import QueryDetails
 from otel_bridge.model.sql import MAX_STATEMENT
-from otel_bridge.model.translate import Details, KnownQuery, Query
+from otel_bridge.model.translate import KnownQuery, Query
 from otel_bridge.tracing import context as ctx
 from otel_bridge.tracing import entries
 
@@ -123,14 +123,14 @@ class Statements:
         if span is None:
             return call(*arguments)
         if details is not None:
-            query.details = details.before(statement, () if many else parameters, context)
+            found = query.details = details.before(statement, () if many else parameters, context)
         try:
             result = call(*arguments)
         except BaseException as exc:
             _fail(span, exc)
             raise
         if details is not None:
-            query.details = details.after(query.details or Details(), cursor, context, many)
+            query.details = details.after(found, cursor, context, many)
         span.end()
         return result
 

@@ -15,10 +15,11 @@ from typing import Any
 warnings.simplefilter("ignore")  # eventlet's own, which futurist imports
 
 import oslo_messaging  # noqa: E402
+from bus import ProfilerSerializer  # noqa: E402
 from oslo_config import cfg  # noqa: E402
+from recorders import Recorder  # noqa: E402
 
 from otel_bridge.instrumentation.messaging import MessagingInstrumentor, register_options  # noqa: E402
-from otel_bridge.tracing.provider import TracerProvider  # noqa: E402
 from otel_bridge.wire.signing import KeyRing  # noqa: E402
 
 KEY = "a-key-of-this-test"
@@ -81,7 +82,7 @@ def say(what: dict[str, Any]) -> None:
     print(json.dumps(what), flush=True)
 
 
-class Printer:
+class Printer(Recorder):
     """Prints spans as they end."""
 
     def put(self, span: Any) -> None:
@@ -99,42 +100,19 @@ class Printer:
             }
         )
 
-    def force_flush(self, timeout: float) -> bool:
-        return True
-
-    def shutdown(self) -> None:
-        return None
-
-    def after_fork(self) -> None:
-        return None
-
 
 def plain_serializer() -> Any:
     from osprofiler import notifier, profiler
 
     notifier.set(lambda info, context=None: say(info))
 
-    class ProfilerSerializer(oslo_messaging.NoOpSerializer):  # type: ignore[misc]
-        def serialize_context(self, context: Any) -> Any:
-            found = dict(context)
-            current = profiler.get()
-            if current:
-                found["trace_info"] = {
-                    "hmac_key": current.hmac_key,
-                    "base_id": current.get_base_id(),
-                    "parent_id": current.get_id(),
-                }
-            return found
-
+    class ThreadsSerializer(ProfilerSerializer):
         def deserialize_context(self, context: Any) -> Any:
             profiler.clean()  # or the thread's first trace would have all that follow
-            trace_info = context.pop("trace_info", None)
-            if trace_info:
-                profiler.init(**trace_info)
-            return context
+            return super().deserialize_context(context)
 
     profiler.trace_cls("rpc")(Endpoint)
-    return ProfilerSerializer()
+    return ThreadsSerializer()
 
 
 def main(flavour: str, url: str, topic: str, host: str) -> None:
@@ -145,7 +123,7 @@ def main(flavour: str, url: str, topic: str, host: str) -> None:
     serializer = None
     if flavour == "ours":
         MessagingInstrumentor().instrument(
-            tracer_provider=TracerProvider(Printer()), keys=KeyRing.parse(KEY), conf=conf
+            tracer_provider=Printer().provider, keys=KeyRing.parse(KEY), conf=conf
         )
     else:
         serializer = plain_serializer()
