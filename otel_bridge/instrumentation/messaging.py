@@ -17,12 +17,12 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from opentelemetry import trace as trace_api
-from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
 from oslo_messaging.notify.dispatcher import BatchNotificationDispatcher, NotificationDispatcher
 from oslo_messaging.notify.listener import BatchNotificationServer, NotificationServer
 from oslo_messaging.rpc.server import RPCServer
 from oslo_messaging.transport import Transport
 
+from otel_bridge.instrumentation.base import ReplacingInstrumentor
 from otel_bridge.instrumentation.message_tracing import MessageTracing
 from otel_bridge.instrumentation.notifications import (
     traced_callback,
@@ -39,7 +39,7 @@ from otel_bridge.version import __version__
 from otel_bridge.wire.signing import KeyRing
 
 
-class MessagingInstrumentor(BaseInstrumentor):  # type: ignore[misc]
+class MessagingInstrumentor(ReplacingInstrumentor):
     """Traces RPC and notifications over every driver of oslo.messaging.
 
     ``instrument()`` takes:
@@ -51,14 +51,12 @@ class MessagingInstrumentor(BaseInstrumentor):  # type: ignore[misc]
     - ``conf``: the service's ``ConfigOpts``; see :func:`register_options`.
     """
 
-    _replacements: Replacements | None = None
-    _tracing: MessageTracing | None = None
-
     def instrumentation_dependencies(self) -> Collection[str]:
         return ("oslo.messaging >= 14.0",)
 
-    def _instrument(
+    def _replace(
         self,
+        replacements: Replacements,
         *,
         tracer_provider: trace_api.TracerProvider | None = None,
         keys: KeyRing | None = None,
@@ -71,8 +69,6 @@ class MessagingInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         tracer = trace_api.get_tracer(__name__, __version__, tracer_provider)
         trace_info = "off" if settings is None else settings.rpc_trace_info
         tracing = MessageTracing(entries.leaf(tracer), entries.entry(tracer), keys, trace_info)
-        self._tracing = tracing
-        replacements = self._replacements = Replacements()
         replacements.wrap(Transport, "__init__", _with_options)
         replacements.wrap(Transport, "_send", lambda found: traced_send(found, tracing))
         replacements.wrap(Transport, "_send_notification", lambda found: traced_notify(found, tracing))
@@ -83,13 +79,10 @@ class MessagingInstrumentor(BaseInstrumentor):  # type: ignore[misc]
             replacements.wrap(dispatcher, "dispatch", traced_dispatch)
             replacements.wrap(dispatcher, "_exec_callback", traced_callback)
 
-    def _uninstrument(self, **_options: Any) -> None:
-        if self._tracing is not None:
-            self._tracing.active = False
-            self._tracing = None
-        if self._replacements is not None:
-            self._replacements.undo()
-            self._replacements = None
+        def switch_off() -> None:
+            tracing.active = False
+
+        replacements.at_undo(switch_off)
 
 
 def register_options(conf: Any) -> None:

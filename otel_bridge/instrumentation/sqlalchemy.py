@@ -7,17 +7,18 @@ from typing import Any
 from weakref import WeakSet
 
 from opentelemetry import trace as trace_api
-from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
 from sqlalchemy.engine.base import Engine
 from sqlalchemy.engine.interfaces import Dialect
 
+from otel_bridge.instrumentation.base import ReplacingInstrumentor
 from otel_bridge.instrumentation.engines import sync_engine, trace_engine, untrace_engine
+from otel_bridge.replacing import Replacements
 from otel_bridge.settings import Settings
 
 __all__ = ["SQLAlchemyInstrumentor", "trace_engine", "untrace_engine"]
 
 
-class SQLAlchemyInstrumentor(BaseInstrumentor):  # type: ignore[misc]
+class SQLAlchemyInstrumentor(ReplacingInstrumentor):
     """Traces the engines that are created from now on, in whatever way, and those that are named.
 
     ``instrument()`` takes:
@@ -28,14 +29,12 @@ class SQLAlchemyInstrumentor(BaseInstrumentor):  # type: ignore[misc]
       ``capture.row_counts`` say what is recorded besides, nothing by default.
     """
 
-    _engines: WeakSet[Engine]
-    _replaced: tuple[Any, Any] | None = None
-
     def instrumentation_dependencies(self) -> Collection[str]:
         return ("sqlalchemy >= 2.0",)
 
-    def _instrument(
+    def _replace(
         self,
+        replacements: Replacements,
         *,
         tracer_provider: trace_api.TracerProvider | None = None,
         engines: Iterable[Any] = (),
@@ -45,29 +44,27 @@ class SQLAlchemyInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         traced: WeakSet[Engine] = WeakSet()
         capture = None if settings is None else settings.capture
         found = Dialect.__dict__["engine_created"]
+        on = True
+
+        def trace(engine: Engine) -> None:
+            if trace_engine(engine, tracer_provider, capture=capture):
+                traced.add(engine)
 
         # create_engine() calls this hook last. Engine.__init__ would be the other place, but
         # create_engine() reads that one's signature to tell which arguments it takes.
         @classmethod  # type: ignore[misc]
         def engine_created(cls: type[Dialect], engine: Engine) -> None:
             found.__get__(None, cls)(engine)
-            if self._engines is traced and trace_engine(engine, tracer_provider, capture=capture):
-                traced.add(engine)
+            if on:
+                trace(engine)
 
-        self._engines = traced
-        self._replaced = (engine_created, found)
-        Dialect.engine_created = engine_created  # type: ignore[assignment]
+        def untrace() -> None:
+            nonlocal on
+            on = False  # somebody may have wrapped the hook, which then stays
+            for engine in list(traced):
+                untrace_engine(engine)
+
+        replacements.at_undo(untrace)
+        replacements.replace(Dialect, "engine_created", engine_created)
         for engine in engines:
-            engine = sync_engine(engine)
-            if trace_engine(engine, tracer_provider, capture=capture):
-                traced.add(engine)
-
-    def _uninstrument(self, **_options: Any) -> None:
-        engines, self._engines = self._engines, WeakSet()
-        if self._replaced is not None:
-            ours, found = self._replaced
-            self._replaced = None
-            if Dialect.__dict__["engine_created"] is ours:  # else somebody has wrapped it: it idles
-                Dialect.engine_created = found  # type: ignore[method-assign]
-        for engine in list(engines):
-            untrace_engine(engine)
+            trace(sync_engine(engine))
