@@ -76,6 +76,7 @@ def test_all_is_well(write: Write) -> None:
         ({"connection": "otel://${}"}, "[profiler] connection_string: "),
         ({"connection": "otel://$my_ip:4318"}, "[profiler] connection_string: its value cannot be read"),
         ({"bridge": "protocol = none"}, "endpoint: "),
+        ({"bridge": "instrument = threads, messaging"}, "[otel_bridge] instrument: with 'otel://"),
         ({"bridge": "timeout = never"}, "[otel_bridge] timeout: "),
         ({"connection": "otel:", "bridge": "endpoint = nowhere"}, "[otel_bridge] endpoint: "),
         ({"connection": "otel:", "bridge": "certificate = /none\nendpoint = https://h"}, "certificate: "),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 TIMEOUT: Final = 5.0
 _ENABLED: Final = "[profiler] enabled"
 _KEYS: Final = "[profiler] hmac_keys"
+_INSTRUMENT: Final = "[otel_bridge] instrument"
 _ENDPOINT: Final = "endpoint"
 
 
@@ -61,6 +62,12 @@ def findings(config_files: Sequence[str], *, connect: bool = True) -> Iterator[F
             connections.ORIGIN,
             f"{shown} is another driver's: only a service that calls otel_bridge.setup() is traced; set it to"
             " otel://HOST:PORT",
+        )
+    if ours and "messaging" in settings.instrument:
+        yield problem(
+            _INSTRUMENT,
+            f"with {shown} OSProfiler's trace points are the spans: messaging makes a second one of each RPC;"
+            " leave it out, unless the service calls otel_bridge.setup() without osprofiler",
         )
     for found in settings.problems:
         yield problem(found.option, found.message)
