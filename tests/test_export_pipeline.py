@@ -164,7 +164,14 @@ def test_the_reasons_of_the_exporter_are_counted_and_its_words_noticed(pipeline,
     pipeline.force_flush(10)
     stats = pipeline.stats()
     assert (stats.exported >= 1, sum(stats.dropped.values()) + stats.exported) == (True, 5)
-    assert pipeline.notices == ["the backend rejected spans"]
+    assert pipeline.notices == ["spans were lost: the backend rejected spans"]
+
+
+def test_words_of_an_exporter_that_lost_nothing_say_nothing_of_losses(pipeline, collector):
+    collector.outcome = lambda count: Outcome(count, detail="the backend has a warning")
+    pipeline.put(1)
+    pipeline.force_flush(10)
+    assert pipeline.notices == ["the backend has a warning"]
 
 
 @pytest.mark.parametrize("where", ["encode", "send"])

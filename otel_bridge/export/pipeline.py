@@ -337,7 +337,7 @@ class Pipeline:
             for reason, number in lost.items():
                 self._drop(reason, number)
             if detail:
-                self._notice(detail)
+                self._notice(f"spans were lost: {detail}" if lost else detail)
         if failed:
             self._drop("failed", failed)
         self._exported += exported

@@ -103,7 +103,10 @@ def provoke(cloud: Cloud, name: str) -> set[str]:
     console = send(
         "POST", f"{second}/remote-consoles", {"remote_console": {"protocol": "vnc", "type": "novnc"}}
     )
-    pair = send("POST", f"{NOVA_URL}/os-keypairs", {"keypair": {"name": name}})
+    pairs = f"{NOVA_URL}/os-keypairs"
+    for kept in send("GET", pairs)["keypairs"]:  # by earlier runs, too: a user may have a hundred
+        send("DELETE", f"{pairs}/{kept['keypair']['name']}")
+    pair = send("POST", pairs, {"keypair": {"name": name}})
     cloud.request(
         "POST",
         f"{KEYSTONE_URL}/auth/tokens",
