@@ -145,7 +145,8 @@ class Running:
     def wait_for_workers(self, count: int) -> None:
         """Have so many different processes serve signed requests.
 
-        A worker that is still loading the service does not hear of the server's end in some servers.
+        A worker that is still loading the service does not hear in some servers that it is to end; uWSGI
+        then replaces none of the others, either.
         """
         seen: set[int] = set()
 

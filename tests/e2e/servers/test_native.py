@@ -114,6 +114,7 @@ def test_each_worker_traces_what_it_serves(kind, start, backend):
 def test_nothing_is_lost_when_workers_are_replaced_and_when_the_server_ends(kind, start, backend):
     with start(backend.endpoint, _NEVER) as running:
         running.crowd(_REQUESTS)
+        running.wait_for_workers(kind.workers)
         if kind.replaces is not None:
             with running.visitors():
                 running.replace_workers(kind.replaces)
