@@ -14,7 +14,8 @@ import otel_bridge
 from benchmarks.case import Setting
 from benchmarks.workload import KEY
 from otel_bridge.tracing import context
-from otel_bridge.tracing.provider import Tracer, TracerProvider
+from otel_bridge.tracing.provider import TracerProvider
+from otel_bridge.tracing.tracer import Tracer
 from otel_bridge.wire.signing import Key, TraceInfo
 
 _KEY = Key(KEY)

@@ -14,8 +14,8 @@ from otel_bridge.tracing import context as ctx
 from otel_bridge.tracing import points
 from otel_bridge.tracing.points import OPEN_KEY, OpenPoint, api_span, end_open
 from otel_bridge.tracing.propagation import Remote
-from otel_bridge.tracing.provider import Tracer
 from otel_bridge.tracing.spans import Span
+from otel_bridge.tracing.tracer import Tracer
 from otel_bridge.version import __version__
 
 Info = Mapping[str, Any] | None

@@ -16,7 +16,7 @@ from otel_bridge import gate, runtime
 from otel_bridge.adopt import osprofiler
 from otel_bridge.log import LOG
 from otel_bridge.tracing import context as ctx
-from otel_bridge.tracing.provider import Tracer
+from otel_bridge.tracing.tracer import Tracer
 from otel_bridge.version import __version__
 
 #: ``service.name`` of the client, unless ``OTEL_SERVICE_NAME`` says otherwise.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from otel_bridge.tracing.provider import Tracer
+    from otel_bridge.tracing.tracer import Tracer
 
 
 def traced(func: Callable[..., Any], tracer: Tracer, arguments: tuple[Any, ...]) -> Callable[..., Any]:

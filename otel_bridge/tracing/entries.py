@@ -16,8 +16,8 @@ from otel_bridge.model.redaction import exception_message
 from otel_bridge.tracing import context as ctx
 from otel_bridge.tracing.failure import raised, text_of, type_name
 from otel_bridge.tracing.propagation import Remote
-from otel_bridge.tracing.provider import Tracer
 from otel_bridge.tracing.spans import Span
+from otel_bridge.tracing.tracer import Tracer
 from otel_bridge.wire.signing import TraceInfo
 
 

@@ -29,7 +29,7 @@ from otel_bridge.tracing.failure import Failure, Frame, frames, raised, text_of,
 from otel_bridge.tracing.values import Limits, clean_attributes, clean_value
 
 if TYPE_CHECKING:
-    from otel_bridge.tracing.provider import Tracer
+    from otel_bridge.tracing.tracer import Tracer
 
 SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 NO_STATE = TraceState()
@@ -119,7 +119,7 @@ class _Extras:
 
 
 class Span(api.Span, ReadableSpan):
-    """A recorded span. Made by :class:`~otel_bridge.tracing.provider.Tracer` only."""
+    """A recorded span. Made by :class:`~otel_bridge.tracing.tracer.Tracer` only."""
 
     __slots__ = (
         "_attributes",
