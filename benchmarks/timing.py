@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from time import process_time_ns, thread_time_ns
+from typing import Any
 
 
 def of_thread(work: Callable[[], object], iterations: int, times: int = 1) -> float:
@@ -27,3 +29,19 @@ def of_process(work: Callable[[], object], iterations: int) -> float:
     begin = process_time_ns()
     work()
     return (process_time_ns() - begin) / iterations / 1000
+
+
+def at_each_gate(
+    samples: Iterable[str], opened: Callable[[], Any], flush: Callable[[], object]
+) -> Iterator[str]:
+    """Yield each of ``closed`` and ``open`` that is asked for, while the gate is so; ``flush`` after each.
+
+    Args:
+        samples: which, in this order.
+        opened: a context manager with the gate open.
+        flush: exports what was recorded.
+    """
+    for sample in samples:
+        with opened() if sample == "open" else nullcontext():
+            yield sample
+        flush()

@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks import ours, peers
 from benchmarks.case import OURS, Case, Contender, Figure, Less, Measure, Peer, Row, Setting
-from benchmarks.timing import of_process, of_thread
+from benchmarks.timing import at_each_gate, of_process, of_thread
 
 _COUNT = 400
 #: Blocks between two flushes: less than the queue of the SDK's span processor holds (2,048).
@@ -52,10 +52,8 @@ def _measure(
 
     def measure() -> dict[str, float]:
         found = {"bare": of_thread(bare, _COUNT, times=10)}
-        for sample in samples:
-            with opened() if sample == "open" else nullcontext():
-                found[sample] = of_thread(traced, _COUNT, times=10)
-            flush()
+        for sample in at_each_gate(samples, opened, flush):
+            found[sample] = of_thread(traced, _COUNT, times=10)
         if "open" in samples:
             found["bare, total"] = of_process(lambda: batches(bare), _COUNT * _BLOCKS)
             with opened():

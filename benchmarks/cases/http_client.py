@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks import ours, peers
 from benchmarks.case import OURS, Case, Contender, Figure, Less, Limit, Measure, Peer, Row, Setting
-from benchmarks.timing import of_thread
+from benchmarks.timing import at_each_gate, of_thread
 
 _COUNT = 100
 _TURNS = 5
@@ -137,10 +137,8 @@ def _measure(
                 least(f"{library} bare", block)
                 instrument()
                 try:
-                    for sample in samples:
-                        with opened() if sample == "open" else nullcontext():
-                            least(f"{library} {sample}", block)
-                        flush()
+                    for sample in at_each_gate(samples, opened, flush):
+                        least(f"{library} {sample}", block)
                 finally:
                     uninstrument()
         return found

@@ -8,12 +8,12 @@ from __future__ import annotations
 import importlib.util
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from benchmarks import ours, peers
 from benchmarks.case import OURS, Case, Contender, Figure, Less, Measure, Peer, Row, Setting
-from benchmarks.timing import of_thread
+from benchmarks.timing import at_each_gate, of_thread
 
 _COUNT = 1000
 _CALLS = range(_COUNT)
@@ -50,10 +50,8 @@ def _measure(opened: Callable[[], AbstractContextManager[Any]], flush: Callable[
 
     def measure() -> dict[str, float]:
         found = {"bare": of_thread(bare, _COUNT, times=30)}
-        for sample in ("closed", "open"):
-            with opened() if sample == "open" else nullcontext():
-                found[sample] = of_thread(traced, _COUNT, times=30)
-            flush()
+        for sample in at_each_gate(("closed", "open"), opened, flush):
+            found[sample] = of_thread(traced, _COUNT, times=30)
         return found
 
     return measure

@@ -2,13 +2,14 @@
 
 from e2e.servers.commands import eventlet, gunicorn, mod_wsgi, uwsgi, waitress
 from e2e.servers.installing import Installed, python_of_mod_wsgi
-from e2e.servers.running import KEY, Backend, Running
+from e2e.servers.running import KEY, Backend, Running, check_pairs
 
 __all__ = [
     "KEY",
     "Backend",
     "Installed",
     "Running",
+    "check_pairs",
     "eventlet",
     "gunicorn",
     "mod_wsgi",

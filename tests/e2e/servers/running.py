@@ -16,7 +16,7 @@ from pathlib import Path
 from e2e.servers.commands import Command
 from otel_bridge.cli.processes import Process, ProcessError, free_ports, wait_for
 from otel_bridge.collector import Server
-from otel_bridge.model.trace import Trace
+from otel_bridge.model.trace import KIND_NAMES, Trace
 from otel_bridge.stores import TraceNotFound, open_store
 from otel_bridge.wire import ids, signing
 
@@ -215,3 +215,26 @@ class Backend:
             return all(len(self._store.get(trace_id).spans) >= 2 for trace_id in trace_ids)
         except TraceNotFound:
             return False
+
+    def wait_for(self, running: Running) -> None:
+        """Wait until both spans of each signed request that was answered are there."""
+        wait_for(
+            "all spans",
+            lambda: self.has(set(running.served)),
+            timeout=_BOUND,
+            processes=[running.process],
+        )
+
+
+def check_pairs(traces: dict[int, Trace], running: Running) -> None:
+    """Each trace is two spans of the service, made by the process that served the request."""
+    for trace_id, trace in traces.items():
+        [root] = trace.roots
+        [child] = trace.children(root)
+        assert len(trace.spans) == 2
+        assert (KIND_NAMES[root.kind], KIND_NAMES[child.kind]) == ("SERVER", "INTERNAL")
+        assert child.name == "sale"
+        for span in trace.spans:
+            pid = span.resource["process.pid"]
+            assert pid == running.served.get(trace_id, pid)
+            assert span.resource["service.name"] == "shop-api"

@@ -11,12 +11,11 @@ from typing import NamedTuple
 import pytest
 
 from e2e import servers
-from otel_bridge.cli.processes import free_ports, wait_for
-from otel_bridge.model.trace import KIND_NAMES, Trace
+from otel_bridge.cli.processes import free_ports
+from otel_bridge.model.trace import Trace
 
 pytestmark = pytest.mark.e2e
 
-_ARRIVE = 20.0  # seconds
 #: Between two exports: nothing leaves before the end, unless the end has it leave.
 _NEVER = 600.0
 _REQUESTS = 200
@@ -81,19 +80,14 @@ def start(kind, serve) -> Callable[[str, float], servers.Running]:
 def check(traces: dict[int, Trace], running: servers.Running) -> None:
     """Each signed request left its two spans, made by the process that served it; others left none."""
     assert set(traces) - running.unanswered == set(running.served)
+    servers.check_pairs(traces, running)
     instances: dict[int, str] = {}
-    for trace_id, trace in traces.items():
+    for trace in traces.values():
         [root] = trace.roots
-        [child] = trace.children(root)
-        assert len(trace.spans) == 2
-        assert (KIND_NAMES[root.kind], KIND_NAMES[child.kind]) == ("SERVER", "INTERNAL")
-        assert (root.attributes["http.response.status_code"], child.name) == (200, "sale")
+        assert root.attributes["http.response.status_code"] == 200
         for span in trace.spans:
-            pid = span.resource["process.pid"]
-            assert pid == running.served.get(trace_id, pid)
             instance = span.resource["service.instance.id"]
-            assert instances.setdefault(pid, instance) == instance
-            assert span.resource["service.name"] == "shop-api"
+            assert instances.setdefault(span.resource["process.pid"], instance) == instance
     assert len(set(instances.values())) == len(instances)
 
 
@@ -101,12 +95,7 @@ def test_each_worker_traces_what_it_serves(kind, start, backend):
     with start(backend.endpoint, 0.1) as running:
         running.crowd(_REQUESTS)
         running.wait_for_workers(kind.workers)
-        wait_for(
-            "all spans",
-            lambda: backend.has(set(running.served)),
-            timeout=_ARRIVE,
-            processes=[running.process],
-        )
+        backend.wait_for(running)
         check(backend.traces(), running)
     check(backend.traces(), running)
 

@@ -7,12 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from e2e import servers
-from otel_bridge.cli.processes import wait_for
-from otel_bridge.model.trace import KIND_NAMES, Trace
+from otel_bridge.model.trace import Trace
 
 pytestmark = pytest.mark.e2e
 
-_ARRIVE = 20.0  # seconds
 #: Between two exports: nothing leaves before the end, unless the end has it leave.
 _NEVER = 600.0
 
@@ -71,26 +69,13 @@ def send(running: servers.Running) -> None:
 def check(traces: dict[int, Trace], running: servers.Running) -> None:
     """Each signed request left its two spans, made by the process that served it; others left none."""
     assert set(traces) == set(running.served)
-    for trace_id, trace in traces.items():
-        [root] = trace.roots
-        [child] = trace.children(root)
-        assert len(trace.spans) == 2
-        assert (KIND_NAMES[root.kind], KIND_NAMES[child.kind]) == ("SERVER", "INTERNAL")
-        assert child.name == "sale"
-        for span in trace.spans:
-            assert span.resource["process.pid"] == running.served[trace_id]
-            assert span.resource["service.name"] == "shop-api"
+    servers.check_pairs(traces, running)
 
 
 def test_signed_requests_are_traced_while_the_server_runs(start, backend):
     with start(0.1) as running:
         send(running)
-        wait_for(
-            "all spans",
-            lambda: backend.has(set(running.served)),
-            timeout=_ARRIVE,
-            processes=[running.process],
-        )
+        backend.wait_for(running)
         check(backend.traces(), running)
     check(backend.traces(), running)
 
