@@ -43,9 +43,10 @@ by default; requests with a valid signature are traced in any case, and those wh
 never. What a traced request causes in other services is traced there, too, if they share the first HMAC key
 of this one; set it on the services that clients talk to, only.
 
-Takes effect without a restart, on SIGHUP in services on oslo.service, and in others within a second of the
-next request after the configuration file has changed. In the latter, a service that has neither this option
-nor sampling_rules notices at the next signed request: set it to 0 to be able to raise it at any time.
+Takes effect without a restart, within a second of the next request after the configuration file has
+changed; in services on oslo.service that mutate their configuration, on SIGHUP as well, without a request. A
+service that has neither this option nor sampling_rules nor trust_traceparent looks at signed requests only:
+set it to 0 to be able to raise it at any time. Where [DEFAULT] config_source is set files are not looked at.
 """),
         ),
         _Ratio(min=0, max=1),

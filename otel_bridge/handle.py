@@ -76,7 +76,8 @@ class Handle:
     def shutdown(self) -> None:
         """Flush within ``exit_timeout``, undo the instrumentation, and record nothing more.
 
-        :func:`otel_bridge.setup` may be called again. A handle that is not the process's any more changes
-        nothing.
+        What ``opentelemetry-instrument`` has switched on of ours is undone, too; osprofiler, where it was
+        adopted, stays so. :func:`otel_bridge.setup` may be called again. A handle that is not the process's
+        any more changes nothing.
         """
         self._shut_down(self)

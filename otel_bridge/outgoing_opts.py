@@ -15,7 +15,8 @@ Hosts that HTTP requests of a traced request carry the trace to, signed headers 
 .domains (which stand for themselves and what is below them), addresses and networks, separated by commas.
 They are compared with the host in the URL: names are not resolved, ports do not matter. Requests to other
 hosts are recorded, but show nothing of the trace. Set it where a service talks to servers of others. An
-empty list lets nobody have it. All hosts by default; a redirect to another origin never carries the trace.
+empty list lets nobody have it. All hosts by default. Where requests, keystoneauth1, urllib3 or httpx follow a
+redirect to another origin, the trace stays behind in any case.
 
 When not set: OTEL_BRIDGE_PROPAGATE_TO.
 """),

@@ -120,15 +120,8 @@ class _Profiler:
         base: Any = base_id or ids.new_base_id()
         if not isinstance(parent_id, str):
             parent_id = None
-        trace_id = ids.trace_id(base) if isinstance(base, str) else 0
-        if trace_id:
-            info = TraceInfo(
-                trace_id,
-                ids.parent_span_id(base, parent_id),
-                key,
-                None if ids.base_id(trace_id) == base else base,
-            )
-            self._info = info
+        info = self._info = TraceInfo.of(base, parent_id, key) if isinstance(base, str) else None
+        if info is not None:
             self._remote = Remote(info, point_id=parent_id)
 
     @classmethod
@@ -186,7 +179,8 @@ class _Profiler:
         return self._remote
 
     def _point(self, span_id: int) -> str:
-        return ids.point_id(span_id) if span_id else self.get_base_id()
+        info = self._info
+        return "" if info is None else ids.parent_id(info.trace_id, span_id, info.base_id)
 
     def __repr__(self) -> str:
         return f"_Profiler(base_id={self.get_base_id()!r})"

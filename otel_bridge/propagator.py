@@ -28,16 +28,16 @@ from otel_bridge.log import warn
 from otel_bridge.redirects import NAMED, elsewhere, origin_of
 from otel_bridge.tracing import context as ctx
 from otel_bridge.tracing import propagation
-from otel_bridge.tracing.propagation import OSProfilerPropagator
+from otel_bridge.tracing.propagation import TRACEPARENT, OSProfilerPropagator, header
 from otel_bridge.wire.destinations import Destinations
-from otel_bridge.wire.signing import TRACE_INFO_HEADER, Key, KeyRing
+from otel_bridge.wire.freshness import FRESHNESS_HEADER
+from otel_bridge.wire.signing import TRACE_HMAC_HEADER, TRACE_INFO_HEADER, KeyRing
 
 _environment: KeyRing | None = None
 #: Whether the trace may go to a host; None: to all of them.
 _allow: Callable[[str], bool] | None = None
 #: Attributes in which the span of an HTTP request has its URL from the start.
 _URLS = ("url.full", "http.url")
-_REMOVED = propagation.HEADER_NAMES | {"tracestate"}
 
 
 def restrict(hosts: Iterable[str] | None) -> None:
@@ -73,7 +73,7 @@ def may_leave(context: Context | None = None) -> bool:
             url = attributes.get(name)
             if url is None:
                 continue
-            if named is not None and elsewhere(named, origin_of(url)):
+            if named is not None and elsewhere(named.first, origin_of(url)):
                 return False
             return allow is None or allow(urlsplit(url).hostname or "")
         return True
@@ -87,15 +87,21 @@ def environment_keys() -> KeyRing:
     Where the configuration is wrong that is told, and there are none.
     """
     global _environment
-    if _environment is None:
-        _environment = _read_environment()
-    return _environment
+    found = _environment
+    if found is None:  # another thread may reset() at any time
+        found = _environment = _read_environment()
+    return found
 
 
-def forget_keys() -> None:
-    """Read the environment again when it is needed next."""
-    global _environment
-    _environment = None
+def reset() -> None:
+    """Begin anew: the environment is read again when it is needed next.
+
+    All that it says is forgotten together. Its keys are not to count without what it says beside them: where
+    the trace may go, and that it is stamped.
+    """
+    global _environment, _allow
+    _environment = _allow = None
+    propagation.stamping(False)
 
 
 def _read_environment() -> KeyRing:
@@ -120,7 +126,9 @@ def _read_environment() -> KeyRing:
 def take_out(carrier: Any) -> None:
     """Remove what of a trace is in the headers: HTTP libraries copy it into the request after a redirect."""
     if isinstance(carrier, MutableMapping):
-        for name in [name for name in carrier if isinstance(name, str) and name.lower() in _REMOVED]:
+        for name in [
+            name for name in carrier if isinstance(name, str) and name.lower() in propagation.TRACE_HEADERS
+        ]:
             del carrier[name]
 
 
@@ -139,22 +147,23 @@ class GatedPropagator(TextMapPropagator):
     ) -> Context:
         current = ctx.get() if context is None else context
         try:
-            if not getter.get(carrier, TRACE_INFO_HEADER):
+            claimed = getter.get(carrier, TRACE_INFO_HEADER)
+            if not claimed:
                 return current
             keys = gate.keys(environment_keys() if gate.is_undecided() else None)
             if keys is None:
                 return current
-            verified = False
-
-            def is_fresh(info: str, mac: str, stamp: str, key: Key) -> bool:
-                nonlocal verified
-                verified = True
-                return gate.is_fresh(info, mac, stamp, key)
-
-            found = OSProfilerPropagator(keys, is_fresh).extract(carrier, current, getter)
-            if not verified:
+            packed, mac = claimed[0], header(carrier, TRACE_HMAC_HEADER, getter)
+            info = keys.verify(packed, mac)
+            if info is None:
                 gate.count_refused()
-            return found
+                return current
+            if gate.window is not None:
+                stamp = header(carrier, FRESHNESS_HEADER, getter)
+                if not gate.is_fresh(packed, mac, stamp, info.key):
+                    return current
+            parent = propagation.remote(info, header(carrier, TRACEPARENT, getter))
+            return ctx.with_request(current, parent, info)
         except Exception as exc:  # of a carrier that is not what its getter expects
             warn(f"trace headers could not be read, the request was served untraced: {type(exc).__name__}")
             return current

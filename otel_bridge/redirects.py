@@ -8,8 +8,9 @@ its first address:
 - requests does not: its sessions are watched, and the headers of a redirected request are a
   :class:`Redirected`;
 - keystoneauth1 follows redirects itself, with new requests: the current context tells (:data:`CHAIN`);
-- so does httpx. Our own instrumentation keeps the address in what httpx hands on from request to request;
-  where another one is in charge, the current context tells our propagator (:data:`NAMED`).
+- so does httpx, within one call: the current context tells that, too, our own instrumentation and our
+  propagator, where another one is in charge (:data:`NAMED`). What is left to the caller to follow has it in
+  its extensions.
 """
 
 from __future__ import annotations
@@ -25,12 +26,16 @@ from opentelemetry.context.context import Context
 
 from otel_bridge.replacing import Replacements
 from otel_bridge.tracing import context as ctx
+from otel_bridge.wire.destinations import plain_host
 
 #: Where the context keeps the :class:`Chain` that a request of keystoneauth1 belongs to.
 CHAIN: str = context_api.create_key("otel_bridge-redirects")
 
-#: Where the context keeps the :data:`Origin` that a caller of httpx has named, while it is watched.
+#: Where the context keeps the :class:`Hops` of what a caller of httpx has asked for.
 NAMED: str = context_api.create_key("otel_bridge-named-origin")
+
+#: The extension with the :class:`Hops` before a request that httpx leaves to its caller to send.
+_FOLLOWING = "otel_bridge.following"
 
 _PORTS = {"http": 80, "https": 443}
 #: Scheme, host and port.
@@ -55,10 +60,20 @@ class Chain(NamedTuple):
     resends: int
 
 
+class Hops:
+    """One call of httpx: the origin that its caller has named, and how often it was sent so far."""
+
+    __slots__ = ("first", "sent")
+
+    def __init__(self, first: Origin, sent: int = 0) -> None:
+        self.first = first
+        self.sent = sent
+
+
 def origin(scheme: Any, host: Any, port: Any) -> Origin:
     """An origin in the one spelling that can be compared."""
     scheme = str(scheme or "").lower()
-    return scheme, str(host or "").strip("[]").rstrip(".").lower(), port or _PORTS.get(scheme)
+    return scheme, plain_host(str(host or "")), port or _PORTS.get(scheme)
 
 
 def origin_of(url: str) -> Origin | None:
@@ -133,6 +148,8 @@ def watch_requests(sessions: ModuleType, replacements: Replacements) -> None:
 
 def watch_keystoneauth(session: ModuleType, replacements: Replacements) -> None:
     """Have ``keystoneauth1.session`` say which requests follow from one another: it calls itself for each."""
+    # Where it is watched twice, each one counts by itself: both see every call.
+    own = context_api.create_key("otel_bridge-redirects-watched")
 
     def watched(send: Callable[..., Any]) -> Callable[..., Any]:
         def _send_request(self: Any, url: Any, *args: Any, **named: Any) -> Any:
@@ -140,12 +157,12 @@ def watch_keystoneauth(session: ModuleType, replacements: Replacements) -> None:
             if context.get(ctx.SPAN_KEY) is None:
                 return send(self, url, *args, **named)
             headers = named.get("headers")
-            chain: Any = context.get(CHAIN)
+            chain: Any = context.get(own)
             if chain is not None and headers is not None and chain.headers is headers:
                 chain = Chain(headers, chain.first, chain.resends + 1)
             else:
                 chain = Chain(headers, url, 0)
-            token = ctx.set_(Context({**context, CHAIN: chain}))
+            token = ctx.set_(Context({**context, own: chain, CHAIN: chain}))
             try:
                 return send(self, url, *args, **named)
             finally:
@@ -159,35 +176,64 @@ def watch_keystoneauth(session: ModuleType, replacements: Replacements) -> None:
 def watch_httpx(httpx: ModuleType, replacements: Replacements) -> None:
     """Have the current context say which origin a caller of httpx has named, while redirects are followed."""
 
-    def naming(request: Any) -> Any:
-        context = ctx.get()
-        if context.get(ctx.SPAN_KEY) is None:
-            return None
-        url = request.url
-        named = origin(url.scheme, url.raw_host.decode("ascii"), url.port)
-        return ctx.set_(Context({**context, NAMED: named}))
-
     def watched(send: Callable[..., Any]) -> Callable[..., Any]:
         def _send_handling_redirects(client: Any, request: Any, *args: Any, **named: Any) -> Any:
-            token = naming(request)
-            try:
+            hops = _begin(request, named)
+            if hops is None:
                 return send(client, request, *args, **named)
+            token = ctx.set_(Context({**ctx.get(), NAMED: hops}))
+            try:
+                response = send(client, request, *args, **named)
             finally:
-                if token is not None:
-                    ctx.detach(token)
+                ctx.detach(token)
+            _leave(hops, response)
+            return response
 
         return _send_handling_redirects
 
     def watched_async(send: Callable[..., Any]) -> Callable[..., Any]:
         async def _send_handling_redirects(client: Any, request: Any, *args: Any, **named: Any) -> Any:
-            token = naming(request)
-            try:
+            hops = _begin(request, named)
+            if hops is None:
                 return await send(client, request, *args, **named)
+            token = ctx.set_(Context({**ctx.get(), NAMED: hops}))
+            try:
+                response = await send(client, request, *args, **named)
             finally:
-                if token is not None:
-                    ctx.detach(token)
+                ctx.detach(token)
+            _leave(hops, response)
+            return response
 
         return _send_handling_redirects
 
     replacements.wrap(httpx.Client, "_send_handling_redirects", watched)
     replacements.wrap(httpx.AsyncClient, "_send_handling_redirects", watched_async)
+
+
+def origin_of_httpx(url: Any) -> Origin:
+    """The origin of an ``httpx.URL``, as it is connected to: what it shows of an internationalised name can
+    be read as another one."""
+    return origin(url.scheme, url.raw_host.decode("ascii"), url.port)
+
+
+def _begin(request: Any, named: Mapping[str, Any]) -> Hops | None:
+    """What a request of httpx begins, with these named arguments; None where nothing is traced."""
+    if ctx.get().get(ctx.SPAN_KEY) is None:
+        return None
+    with suppress(Exception):  # a request of another make than we know
+        before = request.extensions.get(_FOLLOWING)
+        if isinstance(before, Hops):
+            return Hops(before.first, before.sent)
+        # Who authenticates may send the same one again.
+        sent = sum(response.request is request for response in named["history"])
+        return Hops(origin_of_httpx(request.url), sent)
+    return None
+
+
+def _leave(hops: Hops, response: Any) -> None:
+    """Note in a redirected request, which the caller may send or not, what it follows from."""
+    with suppress(Exception):  # a response of another make
+        following = response.next_request
+        if following is not None:
+            note = Hops(hops.first, max(hops.sent, 1))
+            following.extensions = {**following.extensions, _FOLLOWING: note}

@@ -15,6 +15,7 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_bridge import gate
+from otel_bridge.config.files import read_text
 from otel_bridge.config.gate import parse_keys_file
 from otel_bridge.config.policy import read_policy
 from otel_bridge.config.sources import Sources
@@ -29,7 +30,7 @@ POLICY_OPTIONS: Final = ("sampling_ratio", "sampling_rules", "trust_traceparent"
 #: A file that was written so shortly ago, in nanoseconds, may be written again without looking any different.
 _UNSETTLED_NS: Final = 2_000_000_000
 
-_State = tuple[int, int, int] | None
+_State = tuple[int, int, int, int] | None
 
 
 class _Files:
@@ -46,6 +47,10 @@ class _Files:
         latest = max((state[0] for state in found.values() if state is not None), default=0)
         return abs(time_ns() - latest) < _UNSETTLED_NS
 
+    def forget(self) -> None:
+        """They could not be read. That may be over without a change of theirs, so the next answer is yes."""
+        self._states = None
+
 
 def _state(path: str) -> _State:
     try:
@@ -53,7 +58,10 @@ def _state(path: str) -> _State:
     except (OSError, ValueError):
         return None
     # What is no file is not there: to read from a pipe could take for ever.
-    return (found.st_mtime_ns, found.st_size, found.st_ino) if stat.S_ISREG(found.st_mode) else None
+    if not stat.S_ISREG(found.st_mode):
+        return None
+    # The last one changes with owner and mode, too.
+    return found.st_mtime_ns, found.st_size, found.st_ino, found.st_ctime_ns
 
 
 class _Complaint:
@@ -88,6 +96,7 @@ class KeysReloader:
         try:
             keys = parse_keys_file(file.path, file.algorithm)
         except ValueError as error:
+            self._files.forget()
             self._complaint.tell(f"{file.option}: {error}; the keys so far stay in force")
             return
         if not keys:
@@ -118,9 +127,17 @@ class PolicyReloader:
         self._stopped = False
 
     @property
-    def has_files(self) -> bool:
-        """There are files, and no program has set one of the options, which would be stronger."""
-        return bool(self._files or self._dirs) and not _is_overridden(self._conf)
+    def files_decide(self) -> bool:
+        """There are files, and the policy is what they say.
+
+        Not so where a program or the command line has set one of the options, which is stronger; and where
+        ``[DEFAULT] config_source`` names further sources: to ask these may take long, and we have no thread.
+        """
+        return (
+            bool(self._files or self._dirs)
+            and not _is_overridden(self._conf)
+            and not _has_other_sources(self._conf)
+        )
 
     def stop(self) -> None:
         """Change nothing any more. oslo.config has no way of taking a mutate hook back."""
@@ -128,17 +145,30 @@ class PolicyReloader:
 
     def look(self) -> None:
         """Read the files again if one of them has changed, or there is another one."""
-        if not self._state.changed(self._paths()):
+        paths = self._paths()
+        if not self._state.changed(paths):
             return
         try:
-            private = _read(self._files, self._dirs)
-        except Exception as error:  # whatever a parser says, it may quote a secret that stands there
-            self._complaint.tell(
-                f"[otel_bridge] the changed configuration cannot be read ({type(error).__name__}): the policy"
-                " for unsigned requests stays as it was"
-            )
+            for path in paths:
+                read_text(path, 0)
+        except ValueError as error:
+            self._state.forget()
+            self._complain(str(error))
+            return
+        try:
+            private = _read(paths)
+        except (Exception, SystemExit) as error:  # whatever a parser says, it may quote a secret
+            if isinstance(error, OSError):
+                self._state.forget()
+            self._complain(type(error).__name__)
             return
         self.apply(private)
+
+    def _complain(self, reason: str) -> None:
+        self._complaint.tell(
+            "[otel_bridge] the changed configuration cannot be read, so that the policy for unsigned requests"
+            f" stays as it was: {reason}"
+        )
 
     def apply(self, conf: ConfigOpts) -> None:
         """Go by the options as they are in ``conf``, unless something is wrong with them."""
@@ -186,18 +216,27 @@ def _places(conf: ConfigOpts) -> tuple[list[str], list[str]]:
 def _is_overridden(conf: ConfigOpts) -> bool:
     from oslo_config import cfg
 
-    for name in POLICY_OPTIONS:
-        location = conf.get_location(name, "otel_bridge")
-        if location is not None and location.location in (
-            cfg.Locations.set_override,
-            cfg.Locations.set_default,
-            cfg.Locations.command_line,
-        ):
-            return True
-    return False
+    stronger = (cfg.Locations.set_override, cfg.Locations.set_default, cfg.Locations.command_line)
+    return any(_location(conf, name) in stronger for name in POLICY_OPTIONS)
 
 
-def _read(files: list[str], dirs: list[str]) -> ConfigOpts:
+def _location(conf: ConfigOpts, name: str) -> Any:
+    """Where an option of ours has its value from; None: from nowhere, or it has none that can be read."""
+    try:
+        found = conf.get_location(name, "otel_bridge")
+    except Exception:  # it renders the value, in which a $ may stand; that has been reported
+        return None
+    return None if found is None else found.location
+
+
+def _has_other_sources(conf: ConfigOpts) -> bool:
+    try:
+        return bool(conf["config_source"])
+    except Exception:  # there may be some
+        return True
+
+
+def _read(paths: list[str]) -> ConfigOpts:
     """A ConfigOpts with our options and nothing else, so that nothing of the service is touched."""
     from oslo_config import cfg
 
@@ -205,5 +244,6 @@ def _read(files: list[str], dirs: list[str]) -> ConfigOpts:
 
     conf = cfg.ConfigOpts()
     conf.register_opts(POLICY_OPTS, group="otel_bridge")
-    conf([], project="otel_bridge", default_config_files=files, default_config_dirs=dirs)
+    conf.set_override("config_source", [])  # what a changed file may have added is not asked
+    conf([], project="otel_bridge", default_config_files=paths, default_config_dirs=[])
     return conf

@@ -1,7 +1,9 @@
 """The process's own pipeline: built once, from oslo.config or from the environment.
 
-This module and :mod:`otel_bridge.gate` hold all the global state that there is. OpenTelemetry's globals
-are not touched unless ``[otel_bridge] set_global`` says so.
+What is in force in the whole process begins with :func:`setup` and ends with :func:`shutdown`: the handle
+here, keys and policy in :mod:`otel_bridge.gate`, what :mod:`otel_bridge.building` tells other modules, the
+armed instrumentors in :mod:`otel_bridge.instrumentation.loading`. Beyond that modules only remember: what was
+logged, what was imported. OpenTelemetry's globals stay untouched unless ``[otel_bridge] set_global`` is set.
 """
 
 from __future__ import annotations
@@ -9,39 +11,31 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import traceback
+from contextlib import suppress
 from dataclasses import replace
 from types import FrameType
 from typing import Any
 
-from opentelemetry.sdk.resources import Resource
-
-from otel_bridge import config, exits, gate, global_tracing, profiler_points, propagator, resource
+from otel_bridge import building, config, exits, gate, global_tracing
 from otel_bridge.config.policy import service_names
-from otel_bridge.export.exporters import DiscardingExporter, make_exporter
-from otel_bridge.export.pipeline import Pipeline
 from otel_bridge.handle import Handle, Stats
 from otel_bridge.instrumentation import loading
 from otel_bridge.log import LOG
-from otel_bridge.model.redaction import hide_further
 from otel_bridge.reloading import KeysReloader, PolicyReloader
 from otel_bridge.replacing import Replacements
 from otel_bridge.settings import Settings
-from otel_bridge.tracing import propagation
 from otel_bridge.tracing.provider import TracerProvider
-from otel_bridge.tracing.values import Limits
 
 __all__ = ["Handle", "Stats", "get_tracer_provider", "setup", "shutdown", "stats"]
 
 
 _lock = threading.RLock()
 _handle: Handle | None = None
-#: Outlives its handle: who holds a tracer of it goes on with the next :func:`setup`.
-_provider: TracerProvider | None = None
 #: Whether the handle was made by setup(), and not on demand from the environment.
 _set_up = False
 #: Whether that was the distro of ``opentelemetry-instrument``.
 _by_distro = False
-_instrumentors: list[loading.Deferred] = []
 #: Of :func:`setup`: what it has put in the place of the interpreter's own functions.
 _replacements = Replacements()
 #: Keeps the policy for unsigned requests as it is configured; None without oslo.config.
@@ -58,8 +52,9 @@ def setup(
 ) -> Handle:
     """Switch tracing on in this process: read the settings, build the pipeline, instrument what is there.
 
-    Call it once, where the service has read its configuration; before a fork is fine. Bad settings are
-    logged, each with the option's name, and leave the service untraced; they never raise.
+    Call it once, where the service has read its configuration; before a fork is fine. Never raises: settings
+    that are of no use are logged, each with the option's name, and leave the service untraced if it cannot be
+    traced without. So does whatever goes wrong otherwise, in one line; a later call tries again then.
 
     Args:
         conf: an ``oslo_config.cfg.ConfigOpts``; the environment alone is read when None.
@@ -80,24 +75,47 @@ def setup(
                     " service, [profiler] and [otel_bridge], are not read"
                 )
             return _handle
-        who: dict[str, Any] = {"project": project, "service": service, "host": host, "connection": connection}
-        if conf is None:
-            settings = config.from_environ(os.environ, **who)
-        else:
-            settings = config.from_conf(conf, os.environ, **who)
-        _report(settings)
-        _handle = _build(settings)
-        _be_set_up(_handle)
-        if settings.gate.enabled and not _handle.unusable:
-            _open_gate(settings, conf)
-            if settings.set_global:
-                global_tracing.install(_handle.tracer_provider)
-            _instrument(_handle, conf)
-            if settings.flush_on_sigterm:
-                _flush_on_sigterm()
-        else:
-            gate.disable()
-        return _handle
+        try:
+            return _set_up_from(conf, project=project, service=service, host=host, connection=connection)
+        except Exception as error:
+            return _give_up(error)
+
+
+def _set_up_from(conf: Any, **who: str | None) -> Handle:
+    global _handle
+    if conf is None:
+        settings = config.from_environ(os.environ, **who)
+    else:
+        settings = config.from_conf(conf, os.environ, **who)
+    _report(settings)
+    handle = _handle = building.build(settings, _shut_down)
+    _be_set_up(handle)
+    if settings.gate.enabled and not handle.unusable:
+        _open_gate(settings, conf)
+        if settings.set_global:
+            global_tracing.install(handle.tracer_provider)
+        _instrument(handle, conf)
+        if settings.flush_on_sigterm:
+            _flush_on_sigterm()
+    else:
+        gate.disable()
+    return handle
+
+
+def _give_up(error: Exception) -> Handle:
+    """Undo what of :func:`setup` has been done, and leave the service untraced. Never raises."""
+    global _handle
+    with suppress(Exception):  # a log handler's
+        # Without its text, which may quote what was configured.
+        frame, line = list(traceback.walk_tb(error.__traceback__))[-1]
+        where = f"{type(error).__name__}, {frame.f_code.co_filename}:{line}"
+        LOG.error("tracing could not be set up, so this service is not traced (%s)", where)
+    if _set_up:
+        with suppress(Exception):
+            shutdown()
+    gate.disable()
+    _handle = building.build_untraced(_shut_down)
+    return _handle
 
 
 def _be_set_up(handle: Handle) -> None:
@@ -122,7 +140,7 @@ def _open_gate(settings: Settings, conf: Any) -> None:
     if conf is not None:
         _policy = PolicyReloader(conf, service_names(settings.resource))
         conf.register_mutate_hook(_policy.mutated)
-        if _policy.has_files:
+        if _policy.files_decide:
             looks.append(_policy.look)
     gate.look_after(*looks)
 
@@ -143,7 +161,7 @@ def for_distro() -> Handle | None:
         _report(settings)
         if not settings.gate.enabled:
             return None
-        handle = _build(settings)
+        handle = building.build(settings, _shut_down)
         if handle.unusable:
             return None
         _handle = handle
@@ -174,7 +192,8 @@ def for_client(service: str, exit_timeout: float) -> Handle:
         if _handle is None:
             settings = config.from_environ(os.environ, service=service, connection="otel:")
             _report(settings)
-            _handle = _build(replace(settings, queue=replace(settings.queue, exit_timeout=exit_timeout)))
+            settings = replace(settings, queue=replace(settings.queue, exit_timeout=exit_timeout))
+            _handle = building.build(settings, _shut_down)
         return _handle
 
 
@@ -195,7 +214,7 @@ def get_tracer_provider() -> TracerProvider:
                 for problem in settings.problems:
                     if not problem.option.startswith("OTEL_BRIDGE_HMAC"):  # who asks here needs no key
                         LOG.warning("%s", problem)
-                handle = _handle = _build(settings)
+                handle = _handle = building.build(settings, _shut_down)
     return handle.tracer_provider
 
 
@@ -216,59 +235,14 @@ def _shut_down(handle: Handle | None) -> None:
         if handle is None or handle is not _handle:  # its provider may be in use by the next one
             return
         _handle, _set_up, _by_distro = None, False, False
-        _uninstrument()
+        loading.release_all()
         gate.disable()
         handle.tracer_provider.shutdown()
         _replacements.undo()
         if _policy is not None:
             _policy.stop()
         gate.reset()
-        propagation.stamping(False)
-        propagator.restrict(None)
-        profiler_points.capture(False)
-        hide_further(())
-
-
-def _build(settings: Settings) -> Handle:
-    """A handle for ``settings``; a provider that is in use already is kept and given the new pipeline."""
-    global _provider
-    hide_further(settings.redact_keys)  # first: an encoder remembers what it has asked about a name
-    profiler_points.capture(settings.capture.args)
-    propagation.stamping(settings.gate.stamps)
-    propagator.restrict(settings.propagate_to)
-    notices: list[str] = []
-    queue = settings.queue
-    unusable = False
-    try:
-        exporter = make_exporter(settings)
-    except (ImportError, OSError, ValueError) as exc:
-        LOG.error("[otel_bridge] %s; nothing is traced", exc)
-        exporter, unusable = DiscardingExporter(), True
-    except Exception as exc:  # of a stock exporter; what it says may be anything
-        LOG.error("[otel_bridge] the exporter cannot be made: %s; nothing is traced", type(exc).__name__)
-        exporter, unusable = DiscardingExporter(), True
-    pipeline = Pipeline(
-        exporter,
-        capacity=queue.max_queue_size,
-        batch=queue.max_export_batch_size,
-        interval=queue.schedule_delay,
-        exit_timeout=queue.exit_timeout,
-        notices=notices,
-    )
-    bounds = settings.limits
-    limits = Limits(bounds.attribute_count, bounds.attribute_length, bounds.event_count, bounds.link_count)
-
-    def make_resource() -> Resource:
-        return Resource({**resource.process_attributes(), **settings.resource})
-
-    provider = _provider
-    parts = (pipeline, make_resource, limits, bounds.max_spans_per_trace)
-    if provider is None:
-        provider = _provider = TracerProvider(*parts, capture_thread=settings.capture.thread)
-        provider.notices = notices
-    else:
-        provider.reconfigure(*parts, notices, settings.capture.thread)
-    return Handle(provider, settings, pipeline, _shut_down, unusable)
+        building.reset()
 
 
 def _instrument(handle: Handle, conf: Any) -> None:
@@ -280,15 +254,7 @@ def _instrument(handle: Handle, conf: Any) -> None:
         "conf": conf,
     }
     for name in handle.settings.instrument:
-        loading.release(name)
-        deferred = loading.Deferred(name, lambda: arguments)
-        _instrumentors.append(deferred)
-        deferred.arm()
-
-
-def _uninstrument() -> None:
-    while _instrumentors:
-        _instrumentors.pop().undo()
+        loading.arm(name, lambda: arguments)
 
 
 def _flush_on_sigterm() -> None:

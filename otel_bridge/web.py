@@ -188,16 +188,13 @@ class WsgiMiddleware:
         traceparent = look("HTTP_TRACEPARENT")
         try:
             entry = self._entry or self._resolve()
-            if traceparent is None or SIGNED not in environ:  # on its own it is untrusted input
-                span = entry(info, None, _SERVER, point, None)
-                current = span if span.__class__ is Span else entries.span_of(span)
-            else:
-                parent_id = propagation.refined_parent(info, traceparent)
-                span = entry(info, None, _SERVER, point, parent_id)
-                current = span if span.__class__ is Span else entries.span_of(span)
-                beside = propagation.beside(info, traceparent) if parent_id is None else None
-                if beside is not None:
-                    current.add_link(beside)
+            parent_id = link = None
+            if traceparent is not None and SIGNED in environ:  # on its own it is untrusted input
+                parent_id, link = propagation.parent_or_link(info, traceparent)
+            span = entry(info, None, _SERVER, point, parent_id)
+            current = span if span.__class__ is Span else entries.span_of(span)
+            if link is not None:
+                current.add_link(link)
             context = ctx.with_request(ctx.get(), current, info)
         except Exception as exc:  # a sampler, a provider, the configuration: not worth the request
             warn(f"a request was served untraced, its span could not be made: {type_name(type(exc))}")

@@ -39,11 +39,16 @@ class Stopping:
 
 
 def handle_of(
-    provider: Any, keys: KeyRing | None = None, *, enabled: bool = True, unusable: bool = False
+    provider: Any,
+    keys: KeyRing | None = None,
+    *,
+    enabled: bool = True,
+    unusable: bool = False,
+    propagate_to: tuple[str, ...] | None = None,
 ) -> runtime.Handle:
     """What ``setup()`` would give for these settings."""
     keys = KeyRing.parse(KEY) if keys is None else keys
-    settings = Settings(gate=GateSettings(enabled, keys))
+    settings = Settings(gate=GateSettings(enabled, keys), propagate_to=propagate_to)
     stopping: Any = Stopping()
     return runtime.Handle(provider, settings, stopping, lambda _: None, unusable)
 

@@ -8,8 +8,9 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from time import time_ns
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,6 +29,8 @@ class Seen:
     target: str
     #: Every header line, in order.
     headers: list[tuple[str, str]]
+    #: When, in nanoseconds.
+    at: int = field(default_factory=time_ns)
 
     def values(self, name: str) -> list[str]:
         return [value for key, value in self.headers if key.lower() == name]

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import sys
 
 import keystoneauth1.session
 import pytest
 import requests
-from adopting import BASE, KEY, PARENT, adopted, unit
+import urllib3
+from adopting import BASE, KEY, PARENT, adopted, handle_of, run, unit
 from http_origins import foreign_headers, origin
 from loopback import answer, path_of, serving
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.trace import SpanKind, StatusCode
-from osprofiler import _utils, profiler
+from osprofiler import _utils, profiler, web
 from osprofiler import requests as upstream
 from requests.adapters import HTTPAdapter
 
@@ -22,6 +25,13 @@ from otel_bridge.wire import ids
 from otel_bridge.wire.signing import KeyRing
 
 PLAIN = HTTPAdapter.send
+#: What is replaced beside osprofiler, and has to be as it was afterwards.
+PLACES = (
+    (urllib3.HTTPConnectionPool, "_make_request"),
+    (requests.sessions.SessionRedirectMixin, "rebuild_auth"),
+    (requests.sessions.SessionRedirectMixin, "rebuild_method"),
+    (keystoneauth1.session.Session, "_send_request"),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -147,11 +157,151 @@ def test_where_urllib3_is_instrumented_as_well_there_is_one_span(enabled, provid
     try:
         with origin() as here, origin() as there, unit():
             session.get(here.to(there.url))
+            keystoneauth1.session.Session(session=session).get(here.to(there.url), authenticated=False)
     finally:
         RequestsInstrumentor().uninstrument()
-    assert [span.attributes["osprofiler.name"] for span in sink.spans] == ["http", "http"]
+    assert [span.attributes["osprofiler.name"] for span in sink.spans] == ["http"] * 4
+    assert [span.attributes.get("http.request.resend_count") for span in sink.spans] == [None, 1, None, 1]
     assert here.seen[0].parent(KeyRing.parse(KEY))[1] == sink.spans[0].context.span_id
     assert not there.seen[0].signed
+
+
+# -- where it may not go, whoever has put it there ------------------------------------------------------
+
+
+def by_pool_manager(url, headers):
+    with urllib3.PoolManager() as pools:
+        pools.request("GET", url, headers=headers)
+
+
+def by_requests(url, headers):
+    with requests.Session() as session:
+        session.trust_env = False
+        session.get(url, headers=headers)
+
+
+def by_keystone(url, headers):
+    """It asks osprofiler for the headers itself."""
+    with requests.Session() as session:
+        session.trust_env = False
+        keystone = keystoneauth1.session.Session(session=session)
+        keystone.get(url, headers={"tracestate": "a=b"}, authenticated=False)
+
+
+senders = pytest.mark.parametrize("send", [by_pool_manager, by_requests, by_keystone])
+switch = pytest.mark.parametrize("trace_requests", [True, False])
+
+
+def signed_by_the_service():
+    return {**web.get_trace_id_headers(), "tracestate": "a=b"}
+
+
+@senders
+@switch
+@pytest.mark.parametrize("with_requests", [True, False])
+def test_what_the_service_has_signed_goes_nowhere_else_with_a_redirect(
+    provider, sink, monkeypatch, send, trace_requests, with_requests
+):
+    if not with_requests:  # as osprofiler 4.0
+        monkeypatch.setitem(sys.modules, "osprofiler.requests", None)
+    with adopted(provider), origin() as here, origin() as there, unit():
+        if trace_requests and with_requests:
+            upstream.enable()
+        send(here.to(f"{here.url}/within"), signed_by_the_service())
+        send(here.to(there.to(f"{there.url}/final")), signed_by_the_service())
+        send(there.url, signed_by_the_service())
+    assert [seen.signed for seen in here.seen] == [True, True, True]
+    assert [seen.signed for seen in there.seen] == [False, False, True]
+    assert [len(seen.values("tracestate")) for seen in there.seen] == [0, 0, 1]
+    recorded = trace_requests and with_requests and send is not by_pool_manager
+    assert len(sink.spans) == (6 if recorded else 0)
+
+
+@senders
+@switch
+@pytest.mark.parametrize("suppressed", [True, False])
+@pytest.mark.parametrize(("allowed", "signed"), [("127.0.0.0/8", True), (".example.org", False)])
+def test_only_hosts_that_may_have_the_trace_get_it(
+    provider, sink, send, trace_requests, suppressed, allowed, signed
+):
+    with adopted(provider, handle_of(provider, propagate_to=(allowed,))), origin() as here, unit():
+        if trace_requests:
+            upstream.enable()
+        if suppressed:
+            with suppress_instrumentation():
+                send(here.url, signed_by_the_service())
+        else:
+            send(here.url, signed_by_the_service())
+    assert here.seen[0].signed is signed
+    assert bool(here.seen[0].values("tracestate")) is signed
+    recorded = trace_requests and not suppressed and send is not by_pool_manager
+    assert len(sink.spans) == (1 if recorded else 0)
+
+
+@switch
+def test_what_may_go_goes_as_the_service_has_signed_it(provider, trace_requests):
+    with adopted(provider), origin() as here, unit():
+        if trace_requests:
+            upstream.enable()
+        headers = signed_by_the_service()
+        by_pool_manager(here.url, headers)
+    assert set(headers.items()) <= set(here.seen[0].headers)
+
+
+@senders
+def test_what_a_caller_puts_into_an_untraced_request_stays(provider, send):
+    with adopted(provider, handle_of(provider, propagate_to=())), origin() as here:
+        send(here.url, {**foreign_headers(), "tracestate": "a=b"})
+    assert here.seen[0].values("tracestate") == ["a=b"]
+    assert here.seen[0].signed is (send is not by_keystone)
+
+
+@pytest.mark.parametrize(("hosts", "signed"), [(None, True), ("127.0.0.1", True), ("keystone", False)])
+@switch
+def test_a_service_that_knows_nothing_of_us(trace_requests, hosts, signed):
+    """Its libraries come after the driver; headers come from osprofiler and from keystoneauth1."""
+    found = run(
+        """
+        import json, sys
+        from oslo_config import cfg
+        from osprofiler import initializer, opts, profiler, web
+        from adopting import receiving
+        from http_origins import origin
+
+        with receiving() as server, origin() as here, origin() as there:
+            conf = cfg.ConfigOpts()
+            connection = f"otel://{server.netloc}"
+            opts.set_defaults(conf, enabled=True, hmac_keys="key", connection_string=connection)
+            conf.set_override("trace_requests", json.loads(sys.argv[1]), "profiler")
+            conf([], project="nova", default_config_files=[])
+            initializer.init_from_conf(conf, None, "nova", "compute", "h")
+            import keystoneauth1.session
+            import requests
+            import urllib3
+            profiler.init("key")
+            url = here.to(there.url)
+            keystoneauth1.session.Session().get(url, authenticated=False)
+            requests.get(url, headers=web.get_trace_id_headers())
+            urllib3.PoolManager().request("GET", url, headers=web.get_trace_id_headers())
+            profiler.clean()
+            from otel_bridge import runtime
+            runtime.setup().tracer_provider.force_flush()
+            signed = [[seen.signed for seen in origin.seen] for origin in (here, there)]
+            print(json.dumps([signed, server.named()]))
+        """,
+        json.dumps(trace_requests),
+        **({"OTEL_BRIDGE_PROPAGATE_TO": hosts} if hosts else {}),
+    )
+    assert found == [[[signed] * 3, [False] * 3], ["GET"] * 4 if trace_requests else []]
+
+
+def test_afterwards_the_libraries_are_as_they_were(provider):
+    before = [owner.__dict__[name] for owner, name in PLACES]
+    with adopted(provider):
+        assert all(
+            owner.__dict__[name] is not plain for (owner, name), plain in zip(PLACES, before, strict=True)
+        )
+    assert [owner.__dict__[name] for owner, name in PLACES] == before
 
 
 def test_an_untraced_request_goes_out_untouched(enabled, server, session, sink):

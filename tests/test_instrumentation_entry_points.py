@@ -19,9 +19,7 @@ DISABLED = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
 def armed(monkeypatch):
     """What was armed instead of a library being waited for."""
     found: dict[str, object] = {}
-    monkeypatch.setattr(
-        loading, "arm_by_entry_point", lambda name, arguments: found.update({name: arguments})
-    )
+    monkeypatch.setattr(loading, "arm", lambda name, arguments: found.update({name: arguments}))
     monkeypatch.delenv(DISABLED, raising=False)
     monkeypatch.delenv("OTEL_PYTHON_LOG_CORRELATION", raising=False)
     yield found
@@ -137,7 +135,8 @@ def test_below_our_distro_it_works_on_our_provider(installed, armed, monkeypatch
     monkeypatch.setenv("OTEL_BRIDGE_HMAC_KEYS", "key")
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "none")
     ours.MessagingInstrumentor().instrument(skip_dep_check=True, conf="conf")
-    handle = otel_bridge.setup()
+    handle = runtime.for_distro()
+    assert handle is not None
     try:
         found = armed["messaging"]()
         assert found["tracer_provider"] is handle.tracer_provider
@@ -156,9 +155,19 @@ def test_with_another_distro_the_keys_are_those_of_the_environment(installed, ar
     assert found["keys"].find("key") is not None
 
 
-def test_uninstrument_waits_no_more(installed, armed, monkeypatch):
-    released: list[str] = []
-    monkeypatch.setattr(loading, "release", released.append)
+class Armed:
+    undone = 0
+
+    def undo(self) -> None:
+        self.undone += 1
+
+
+def test_uninstrument_undoes_what_was_armed_here_and_not_what_setup_has_put_in_its_place(
+    installed, armed, monkeypatch
+):
+    here, by_setup = Armed(), Armed()
+    monkeypatch.setattr(loading, "arm", lambda name, arguments: here)
     ours.MessagingInstrumentor().instrument()
+    monkeypatch.setattr(loading, "_armed", {"messaging": by_setup})
     ours.MessagingInstrumentor().uninstrument()
-    assert released == ["messaging"]
+    assert (here.undone, by_setup.undone) == (1, 0)

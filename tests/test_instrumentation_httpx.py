@@ -13,6 +13,7 @@ import httpx
 import pytest
 from http_clients import instrumented_by
 from http_origins import Origin, authority, foreign_headers, secure_origin, unused_port
+from opentelemetry import context as context_api
 from opentelemetry import propagate
 from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 from opentelemetry.instrumentation.utils import suppress_http_instrumentation, suppress_instrumentation
@@ -26,7 +27,12 @@ from otel_bridge.settings import Settings
 from otel_bridge.wire.signing import KeyRing
 
 KEYS = KeyRing([KEY])
-PLACES = ((httpx.HTTPTransport, "handle_request"), (httpx.AsyncHTTPTransport, "handle_async_request"))
+PLACES = (
+    (httpx.HTTPTransport, "handle_request"),
+    (httpx.AsyncHTTPTransport, "handle_async_request"),
+    (httpx.Client, "_send_handling_redirects"),
+    (httpx.AsyncClient, "_send_handling_redirects"),
+)
 Send = Callable[..., int]
 
 
@@ -266,10 +272,78 @@ def test_a_redirect_to_another_origin_goes_unsigned(
 
 def test_a_redirect_that_is_followed_by_hand_is_the_same(fast: Recorder, here: Origin, there: Origin) -> None:
     with fast.request(), httpx.Client(trust_env=False) as client:
-        response = client.get(here.to(there.url))
-        assert response.next_request is not None
-        client.send(response.next_request)
-    assert not there.seen[0].signed
+        response = client.get(here.to(there.to(there.url)))
+        for _ in range(2):
+            assert response.next_request is not None
+            response = client.send(response.next_request)
+    assert [seen.signed for seen in there.seen] == [False, False]
+    counts = [attributes(span).get("http.request.resend_count") for span in fast.wait(4)[:3]]
+    assert counts == [None, 1, 2]
+
+
+def test_a_request_that_its_caller_sends_again_is_a_new_one(
+    fast: Recorder, here: Origin, there: Origin
+) -> None:
+    with fast.request(), httpx.Client(trust_env=False) as client:
+        request = client.build_request("GET", here.to(here.url))
+        client.send(request)
+        client.send(request, follow_redirects=True)
+        request.url = httpx.URL(there.url)
+        client.send(request)
+    assert there.seen[0].signed
+    counts = [attributes(span).get("http.request.resend_count") for span in fast.wait(5)[:4]]
+    assert counts == [None, None, 1, None]
+
+
+class Twice(httpx.Auth):
+    """Answers a challenge, as Digest does."""
+
+    def auth_flow(self, request: httpx.Request) -> Any:
+        yield request
+        yield request
+
+
+class Token(httpx.Auth):
+    """Gets a token before."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def auth_flow(self, request: httpx.Request) -> Any:
+        yield httpx.Request("POST", self.url)
+        yield request
+
+
+@senders
+def test_a_request_that_is_sent_again_with_credentials_is_counted(
+    fast: Recorder, here: Origin, send: Send
+) -> None:
+    with fast.request():
+        send(here.url, auth=Twice())
+    assert [seen.signed for seen in here.seen] == [True, True]
+    counts = [attributes(span).get("http.request.resend_count") for span in fast.wait(3)[:2]]
+    assert counts == [None, 1]
+
+
+@senders
+def test_a_token_from_another_origin_is_no_redirect(
+    fast: Recorder, here: Origin, there: Origin, send: Send
+) -> None:
+    with fast.request():
+        send(here.url, auth=Token(there.url))
+    assert [seen.signed for seen in there.seen + here.seen] == [True, True]
+    counts = [attributes(span).get("http.request.resend_count") for span in fast.wait(3)[:2]]
+    assert counts == [None, None]
+
+
+@senders
+def test_the_context_is_as_it_was_afterwards(fast: Recorder, here: Origin, send: Send) -> None:
+    with fast.request():
+        before = context_api.get_current()
+        send(here.to(here.url))
+        with pytest.raises(httpx.HTTPError):
+            send(f"http://127.0.0.1:{unused_port()}/")
+        assert context_api.get_current() is before
 
 
 def test_https_through_a_proxy(fast: Recorder, here: Origin) -> None:
@@ -389,12 +463,26 @@ def test_what_has_wrapped_ours_meanwhile_stays_and_records_nothing(here: Origin)
     recorder.wait(1)
 
 
+class Odd(httpx.Headers):
+    """Headers that cannot be read at once."""
+
+    odd = True
+
+    @property
+    def raw(self) -> Any:
+        if self.odd:
+            self.odd = False
+            raise LookupError
+        return super().raw
+
+
 def test_a_request_of_another_make_is_sent_all_the_same(
     fast: Recorder, here: Origin, caplog: pytest.LogCaptureFixture
 ) -> None:
     with fast.request(), httpx.Client(trust_env=False) as client:
         request = client.build_request("GET", here.url)
-        request.extensions["otel_bridge.sent"] = "odd"
+        request.extensions["otel_bridge.following"] = "odd"
+        request.headers = Odd(request.headers)
         assert client.send(request).status_code == 200
     assert "could not be given its trace" in caplog.text
     fast.wait(2)

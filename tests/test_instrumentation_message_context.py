@@ -61,7 +61,7 @@ def test_round_trip(trace_id: int, span_id: int, base_id: str | None) -> None:
         trace_id = ids.trace_id(base_id)
         if not trace_id or ids.base_id(trace_id) == base_id:
             base_id = None
-    if not trace_id or span_id == trace_id:
+    if not trace_id or span_id == ids.stand_in(trace_id):
         return
     sent = carrying({"user": "me"}, span_id, TraceInfo(trace_id, 0, KEY, base_id))
     message = received(json.loads(json.dumps(sent)))
@@ -243,6 +243,17 @@ def test_what_the_serializer_wrote_is_kept(mode: Any) -> None:
     own = {"hmac_key": "its own", "base_id": ids.base_id(TRACE_ID), "parent_id": ids.base_id(7)}
     sent = carrying({TRACE_INFO: own}, SPAN_ID, INFO, mode)
     assert sent[TRACE_INFO] == {**own, "parent_id": ids.point_id(SPAN_ID)}
+
+
+@pytest.mark.parametrize("name", [ids.base_id(TRACE_ID), ids.base_id(TRACE_ID).upper()])
+@pytest.mark.parametrize("written", [True, False])
+def test_without_a_span_there_is_no_parent(name: str, written: bool) -> None:
+    """Who sends without a span of its own names none to services on plain osprofiler either."""
+    info = INFO if name == ids.base_id(TRACE_ID) else INFO._replace(base_id=name)
+    own = {TRACE_INFO: {"hmac_key": "", "base_id": name, "parent_id": ids.base_id(7)}} if written else {}
+    sent = carrying(own, ids.stand_in(TRACE_ID), info, "unkeyed")
+    assert sent[TRACE_INFO] == {"hmac_key": "", "base_id": name, "parent_id": name}
+    assert take(received(sent), RING) == info
 
 
 @pytest.mark.parametrize(("mode", "sent"), [("off", {}), ("keyed", {}), ("unkeyed", PEERS["unkeyed"])])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextvars
+import gc
 import itertools
 import json
 import logging
 import threading
 import warnings
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -400,6 +403,27 @@ class TestBatch:
         assert "messaging.message.id" not in attributes
         assert endpoint.current[0].get_span_context().span_id == span.context.span_id
         assert all("otel_bridge" not in message["ctxt"] for message in endpoint.seen[0])
+
+    def test_what_a_listener_hands_on_does_not_keep_the_messages(
+        self, instrument: Instrument, recorder: Recorder, bus: Bus
+    ) -> None:
+        """Its context knows the listener's work, whose messages may be large; the work may take for ever."""
+        instrument(recorder)
+        handed: list[contextvars.Context] = []
+
+        class HandsOn(BatchEndpoint):
+            def note(self, *seen: Any) -> None:
+                handed.append(contextvars.copy_context())
+
+        listener = bus.listener(HandsOn(), batch=True)
+        incoming = self.received(bus, 7, 8)
+        watched = [weakref.ref(message) for message in incoming]
+        listener._process_incoming(incoming)
+        recorder.wait(2)
+        del incoming
+        gc.collect()
+        assert len(handed) == 1
+        assert [message() for message in watched] == [None, None]
 
     def test_several_traces(self, instrument: Instrument, any_recorder: Recorder, bus: Bus) -> None:
         """One span for each trace, none of them current: the work belongs to no single one."""

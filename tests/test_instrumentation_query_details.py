@@ -111,8 +111,8 @@ class TestParameters:
                 lambda c: c.exec_driver_sql("SELECT ?, ?", ("a", None)), {"0": "a", "1": "None"}, id="driver"
             ),
             pytest.param(
-                lambda c: c.execute(sa.text("SELECT :blob, :text"), {"blob": b"\0" * 9, "text": "a" * 5000}),
-                {"0": "<9 bytes>", "1": "a" * 1004 + "...[5000 characters]"},
+                lambda c: c.execute(sa.text("SELECT :blob, :text"), {"blob": b"\0" * 9, "text": "a" * 3000}),
+                {"0": "<9 bytes>", "1": "a" * 1004 + "...[3000 characters]"},
                 id="long and binary",
             ),
             pytest.param(
@@ -150,6 +150,12 @@ class TestParameters:
     def test_not_too_many(self) -> None:
         found = QueryDetails(True, False).before("SELECT", tuple(range(1000)), None)
         assert [name for name, _ in found.parameters] == [str(number) for number in range(MAX_PARAMETERS)]
+
+    @pytest.mark.parametrize("value", ["a" * 100_000, 10**4200], ids=["text", "number"])
+    def test_a_queued_span_holds_little_of_a_long_one(self, value: Any) -> None:
+        """A query has many parameters, and a queue has thousands of spans."""
+        ((_, text),) = QueryDetails(True, False).before("SELECT", (value,), None).parameters
+        assert text == str(value)[: 4 * 1024]
 
     def test_a_failed_statement_has_them(self, engine: sa.Engine, recorder: Recorder) -> None:
         """Which values a statement failed with is what they are wanted for."""

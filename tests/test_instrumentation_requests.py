@@ -425,6 +425,18 @@ def test_what_comes_after_a_redirect_is_signed_again(
     assert [seen.signed for seen in there.seen] == [False, True]
 
 
+def test_an_internationalised_name_is_one_host_in_all_its_spellings(fast: Recorder, here: Origin) -> None:
+    """keystoneauth1 has it as it was named, urllib3 as it is connected to."""
+    named, sent = "http://bücher.example", "http://xn--bcher-kva.example"
+    with fast.request(), requests.Session() as session:
+        session.trust_env = False
+        session.proxies = {"http": here.url}
+        keystone = keystoneauth1.session.Session(session=session)
+        keystone.get(f"{named}/to/302?{sent}/final", authenticated=False)
+    assert [seen.signed for seen in here.seen] == [True, True]
+    assert [seen.target.startswith(sent) for seen in here.seen] == [True, True]
+
+
 def test_a_pool_that_sends_to_other_hosts_signs_for_its_own(fast: Recorder, here: Origin) -> None:
     with fast.request(), urllib3.HTTPConnectionPool("127.0.0.1", here.server_address[1]) as pool:
         pool.urlopen("GET", "/to/302?/final")
@@ -520,6 +532,40 @@ def test_a_proxy_that_makes_no_tunnel_is_seen(fast: Recorder, here: Origin) -> N
     assert not here.seen[0].signed
 
 
+def test_the_span_of_a_refused_tunnel_began_before_the_proxy_was_asked(
+    recorder: Recorder, here: Origin
+) -> None:
+    here.refusing = True
+    with recorder.request(), pytest.raises(requests.exceptions.ProxyError):
+        by_requests("https://target.invalid/", proxies={"https": here.url})
+    span = recorder.wait(2)[0]
+    assert span.start_time is not None
+    assert span.end_time is not None
+    assert span.start_time < here.seen[0].at < span.end_time
+    assert [event.name for event in span.events] == ["exception"]
+
+
+def test_a_tunnel_takes_no_span_of_the_trace(secure: Origin, here: Origin, bundle: str) -> None:
+    recorder = Recorder()
+    recorder.provider.spans_per_trace = 2
+    with instrumented(recorder.provider), recorder.request():
+        by_requests(secure.url, verify=bundle, proxies={"https": here.url})
+    assert [span.name for span in recorder.wait(2)] == ["GET", "request"]
+
+
+def test_a_tunnel_starts_no_span_that_does_not_end(secure: Origin, here: Origin, bundle: str) -> None:
+    class Counting(SpanProcessor):
+        def on_start(self, span: Any, parent_context: Any = None) -> None:
+            started.append(span.name)
+
+    started: list[str] = []
+    recorder = Recorder("sdk")
+    recorder.provider.add_span_processor(Counting())
+    with instrumented(recorder.provider), recorder.request():
+        by_requests(secure.url, verify=bundle, proxies={"https": here.url})
+    assert len(recorder.wait(2)) == len(started)
+
+
 @pytest.mark.parametrize(("allowed", "signed"), [("target.invalid", True), ("127.0.0.1", False)])
 def test_a_request_that_a_proxy_forwards_is_the_targets(here: Origin, allowed: str, signed: bool) -> None:
     recorder = Recorder()
@@ -576,6 +622,24 @@ def test_what_is_suppressed_is_neither_recorded_nor_signed(
         send(here.url)
     assert not here.seen[0].signed
     recorder.wait(1)
+
+
+@pytest.mark.parametrize("options", [{}, {"spans": False}])
+@pytest.mark.parametrize("suppress", [suppress_instrumentation, suppress_http_instrumentation])
+@senders
+def test_what_a_caller_has_signed_goes_no_further_where_nobody_records(
+    here: Origin, there: Origin, send: Send, suppress: Any, options: dict[str, Any]
+) -> None:
+    recorder = Recorder()
+    with (
+        instrumented(recorder.provider, propagate_to=["127.0.0.1"], **options),
+        recorder.request(),
+        suppress(),
+    ):
+        send(here.to(there.url), headers=foreign_headers())
+        send(f"http://localhost:{here.server_address[1]}/", headers=foreign_headers())
+    assert [seen.signed for seen in here.seen + there.seen] == [True, False, False]
+    assert set(foreign_headers().values()) <= {value for _, value in here.seen[0].headers}
 
 
 def test_what_others_sign_goes_nowhere_else_with_a_redirect(

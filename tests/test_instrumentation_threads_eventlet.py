@@ -175,6 +175,76 @@ def test_a_greenlet_lets_the_context_go():
     assert found == [True] * 5
 
 
+_AGAIN = """
+import json, warnings
+warnings.simplefilter("ignore")
+{first}
+import eventlet
+from eventlet import greenthread
+{last}
+from opentelemetry import trace as api
+from opentelemetry.sdk.trace import TracerProvider
+tracer = TracerProvider().get_tracer("test")
+ways = dict(
+    after=eventlet.spawn_after,
+    after_in_its_module=greenthread.spawn_after,
+    after_by_name=lambda seconds, work: eventlet.spawn_after(seconds=seconds, func=work),
+    after_local=greenthread.spawn_after_local,
+    after_n=lambda seconds, work: greenthread._spawn_n(seconds, work, (), {}),
+    at_once=lambda seconds, work: eventlet.spawn_after(0, work),
+)
+
+def ticks(spawn):
+    found, done = [], eventlet.Event()
+
+    def tick():
+        found.append(getattr(api.get_current_span(), "name", None))
+        if len(found) == 5:
+            done.send()
+            return
+        spawn(0.0001, tick)
+        eventlet.sleep(0.01)  # a local one is dropped when this greenlet ends
+
+    with tracer.start_as_current_span("unit"):
+        spawn(0.0001, tick)
+        done.wait()
+    return found
+
+print(json.dumps({way: ticks(spawn) for way, spawn in ways.items()}))
+"""
+
+
+@pytest.mark.parametrize("order", ["first", "last"])
+def test_a_greenlet_that_sets_itself_again_later_soon_loses_the_trace(order):
+    code = _AGAIN.replace("{" + order + "}", _INSTRUMENT).replace("{first}", "").replace("{last}", "")
+    found = run(code, activate=False)
+    assert found.pop("at_once") == ["unit"] * 5
+    assert len(found) == 5
+    assert all(each == ["unit"] * 2 + [None] * 3 for each in found.values()), found
+
+
+def test_afterwards_the_functions_of_eventlet_are_as_they_were():
+    found = run(
+        """
+        import json, warnings
+        warnings.simplefilter("ignore")
+        import eventlet
+        from eventlet import greenthread
+        from otel_bridge.instrumentation.threads import ThreadsInstrumentor
+        names = ("spawn_after", "spawn_after_local", "_spawn_n")
+        look = lambda: [eventlet.spawn_after, *(getattr(greenthread, name) for name in names)]
+        before = look()
+        instrumentor = ThreadsInstrumentor()
+        instrumentor.instrument()
+        during = look()
+        instrumentor.uninstrument()
+        print(json.dumps([[was is now for was, now in zip(before, each)] for each in (during, look())]))
+        """,
+        activate=False,
+    )
+    assert found == [[False] * 4, [True] * 4]
+
+
 _LOOP = """
 import json, warnings
 warnings.simplefilter("ignore")

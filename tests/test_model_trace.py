@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_bridge.model.trace import STATUS_ERROR, SpanRecord, Trace
+from otel_bridge.wire.ids import stand_in
 
 TRACE = 0x8D28AF1EACC0498C98906908E33EFF5F
 BASE = TRACE & ((1 << 64) - 1)
@@ -66,6 +67,11 @@ def test_the_forest(spans: list[SpanRecord], expected: list[tuple[int, int]], or
     trace = Trace.from_spans(TRACE, spans)
     assert shape(trace) == expected
     assert trace.orphans == orphans
+
+
+def test_a_root_of_a_trace_whose_id_ends_with_zeros_is_no_orphan() -> None:
+    record = SpanRecord(5 << 64, 7, stand_in(5 << 64), "s", 1, 1, 2)
+    assert Trace.from_spans(record.trace_id, [record]).orphans == frozenset()
 
 
 def test_spans_of_another_trace_are_left_out() -> None:

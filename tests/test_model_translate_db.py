@@ -170,3 +170,26 @@ def test_a_known_query_is_translated_once():
     assert second == ("given", first[1])
     first[1]["db.query.text"] = "changed"
     assert point.translate()[1]["db.query.text"] == "SELECT ? FROM t"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a" * 1024, "a" * 1024),
+        ("a" * 2000, "a" * 1004 + "...[2000 characters]"),
+        # From here on it is not known how long it was.
+        ("a" * 4096, "a" * (1024 - 29) + "...[at least 4096 characters]"),
+        ("word " + "half" * 1022 + "hal", "word ...[at least 4096 characters]"),
+    ],
+    ids=["short", "long", "cut when it was captured", "half a word at its end"],
+)
+def test_a_long_parameter_is_cut_and_says_so(text: str, shown: str) -> None:
+    query = Query(details=db_module.Details(parameters=(("0", text),)))
+    assert query.describe()[1]["db.query.parameter.0"] == shown
+
+
+def test_a_parameter_that_is_mostly_secret_still_shows_the_rest() -> None:
+    """What is captured of it is longer than what is shown, since a mask is shorter than a secret."""
+    token = "gAAAA" + "x" * 2000
+    query = Query(details=db_module.Details(parameters=(("0", f"{token} is the token"),)))
+    assert query.describe()[1]["db.query.parameter.0"] == "REDACTED is the token"

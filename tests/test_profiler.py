@@ -284,6 +284,28 @@ def test_requests_made_before_any_point_go_on_with_what_init_was_told(traced):
     assert ids.span_id(found["parent_id"]) == ids.span_id(PARENT)
 
 
+def test_requests_of_a_trace_without_a_parent_or_point_begin_at_its_root(sink, provider):
+    profiler.init("key", BASE)
+    headers = web.get_trace_id_headers()
+    profiler.clean()
+    environ = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()}
+    assert "HTTP_TRACEPARENT" in environ
+    served = web.WsgiMiddleware(lambda environ, start_response: [], "key", True, provider)
+    served({**environ, "REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda *arguments: None)
+    assert sink.spans[0].context.trace_id == ids.trace_id(BASE)
+    assert sink.spans[0].parent is None
+
+
+def test_below_a_root_on_the_sdks_provider_the_parent_is_the_trace():
+    profiler.use(SdkProvider(shutdown_on_exit=False))
+    found = profiler.init("key", BASE)
+    with profiler.Trace("x"):
+        seen = found.get_base_id(), found.get_parent_id(), found.get_id()
+    profiler.clean()
+    assert seen[:2] == (BASE, BASE)
+    assert seen[2] != BASE
+
+
 @pytest.mark.parametrize(
     "info", [None, True, 5, "x", [], {"a": object()}, {"function": None}, {"db": 1}, {5: 6}]
 )

@@ -6,21 +6,27 @@ import logging
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 from opentelemetry import trace as api
 from opentelemetry.context.context import Context
+from opentelemetry.propagators.composite import CompositePropagator
+from opentelemetry.sdk.trace import TracerProvider as SdkProvider
 from opentelemetry.trace import SpanKind
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from requests.structures import CaseInsensitiveDict
 
-from otel_bridge import gate, log, propagator
+from otel_bridge import gate, log, propagator, runtime
 from otel_bridge.global_tracing import GlobalPropagator
+from otel_bridge.model.trace import SpanRecord, Trace
 from otel_bridge.propagator import GatedPropagator
 from otel_bridge.tracing import context as ctx
 from otel_bridge.tracing import propagation
 from otel_bridge.tracing.propagation import Remote
-from otel_bridge.wire import signing
-from otel_bridge.wire.signing import Key, KeyRing
+from otel_bridge.tracing.sampling import HmacSampler
+from otel_bridge.wire import freshness, ids, signing
+from otel_bridge.wire.signing import Key, KeyRing, TraceInfo
 
 BASE, PARENT = "0af76519-16cd-43dd-8448-eb211c80319c", "11111111-2222-4333-8444-555555555555"
 
@@ -35,11 +41,9 @@ def _environment(monkeypatch):
     monkeypatch.delenv("OTEL_BRIDGE_HMAC_KEYS_FILE", raising=False)
     monkeypatch.setenv("OTEL_BRIDGE_HMAC_KEYS", "key")
     monkeypatch.setattr(log, "_last", {})
-    propagator.forget_keys()
+    propagator.reset()
     yield
-    propagator.forget_keys()
-    propagator.restrict(None)
-    propagation.stamping(False)
+    propagator.reset()
 
 
 def opens(carrier: object) -> bool:
@@ -122,6 +126,50 @@ def test_a_request_that_is_not_fresh_is_refused_and_counted_once():
     assert gate.refused.value() - before == 1
 
 
+def test_a_fresh_request_opens_the_gate_once():
+    gate.enable(KeyRing.parse("key"))
+    gate.require_fresh(60)
+    carrier = signed()
+    stamp = freshness.stamp(*carrier.values(), Key("key"), time.time(), bytes(16))
+    carrier["X-Trace-Freshness"] = stamp
+    assert opens(carrier)
+    assert not opens(carrier)
+
+
+def shut_down() -> None:
+    runtime.get_tracer_provider()
+    runtime.shutdown()
+
+
+@pytest.mark.parametrize("forget", [propagator.reset, shut_down])
+def test_the_environment_counts_as_a_whole_from_then_on_too(provider, monkeypatch, forget):
+    """Its keys never open the gate to a trace that then goes where it must not, or unstamped."""
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "none")
+    monkeypatch.setenv("OTEL_BRIDGE_PROPAGATE_TO", "keystone")
+    monkeypatch.setenv("OTEL_BRIDGE_FRESHNESS", "1")
+    for _ in range(2):
+        context = GatedPropagator().extract(signed(), Context())
+        tracer = provider.get_tracer("theirs")
+        for host, names in (("elsewhere", set()), ("keystone", GatedPropagator().fields)):
+            span = tracer.start_span("s", context, SpanKind.CLIENT, {"url.full": f"http://{host}/"})
+            carrier: dict[str, str] = {}
+            GatedPropagator().inject(carrier, ctx.with_span(context, span))
+            assert carrier.keys() == names
+        forget()
+
+
+def test_a_reset_forgets_what_was_set_up():
+    propagator.restrict(())
+    propagation.stamping(True)
+    propagator.reset()
+    carrier: dict[str, str] = {}
+    remote = Remote(TraceInfo(5, 7, Key("key")))
+    client = api.NonRecordingSpan(remote.get_span_context())
+    client.kind, client.attributes = SpanKind.CLIENT, {"url.full": "http://keystone/"}
+    GatedPropagator().inject(carrier, ctx.with_request(Context(), client, remote.info))
+    assert carrier.keys() == {"X-Trace-Info", "X-Trace-HMAC", "traceparent"}
+
+
 def test_the_span_of_a_signed_request_goes_out_signed(provider):
     found = GatedPropagator().extract(signed(), Context())
     span = provider.get_tracer("t").start_span("s", found)
@@ -159,6 +207,46 @@ def test_another_ones_http_client_carries_the_trace_where_it_may_go(
             gated.inject(before, ctx.with_span(context, span))
             assert ("X-Trace-Info" in before) is leaves
             assert leaves or not before.keys() - {"Accept"}
+
+
+@pytest.mark.parametrize("headers", [{}, {"traceparent": f"00-{ids.trace_id(BASE):032x}-{0xAA:016x}-01"}])
+def test_a_sender_without_a_span_of_its_own_names_none(provider, headers):
+    """What it says, by way of the headers that it got: the parent over there is the same as here."""
+    received = GatedPropagator().extract({**signed(), **headers}, Context())
+    again: dict[str, str] = {}
+    GatedPropagator().inject(again, received)
+    parent = 0xAA if headers else ids.span_id(PARENT)
+    span = provider.get_tracer("t").start_span("s", GatedPropagator().extract(again, Context()))
+    assert span.parent.span_id == parent
+
+
+@pytest.mark.parametrize("make", [GatedPropagator, GlobalPropagator])
+def test_below_a_root_without_a_span_there_is_a_root(provider, make):
+    packed, mac = signing.pack(BASE, BASE, Key("key"))
+    sent: dict[str, str] = {}
+    make().inject(sent, make().extract({"X-Trace-Info": packed, "X-Trace-HMAC": mac}, Context()))
+    assert "traceparent" in sent
+    span = provider.get_tracer("t").start_span("s", make().extract(sent, Context()))
+    assert span.context.trace_id == ids.trace_id(BASE)
+    assert span.parent is None
+
+
+def test_below_a_root_without_a_span_the_sdk_records_with_our_sampler():
+    """The SDK has to have a parent to stay in the trace: the one that readers know as none."""
+    packed, mac = signing.pack(BASE, BASE, Key("key"))
+    sent: dict[str, str] = {}
+    GatedPropagator().inject(
+        sent, GatedPropagator().extract({"X-Trace-Info": packed, "X-Trace-HMAC": mac}, Context())
+    )
+    w3c = TraceContextTextMapPropagator()
+    for extract in (GatedPropagator().extract, CompositePropagator([GatedPropagator(), w3c]).extract):
+        sdk = SdkProvider(HmacSampler(), shutdown_on_exit=False)
+        span = sdk.get_tracer("t").start_span("s", extract(sent, Context()))
+        assert span.is_recording()
+        trace_id, span_id = span.context.trace_id, span.context.span_id
+        assert trace_id == ids.trace_id(BASE)
+        found = SpanRecord(trace_id, span_id, span.parent.span_id, "s", 0, 1, 2)
+        assert Trace.from_spans(trace_id, [found]).orphans == frozenset()
 
 
 def test_nothing_goes_out_of_what_is_not_traced():

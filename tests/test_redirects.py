@@ -19,6 +19,8 @@ from otel_bridge.redirects import elsewhere, origin, origin_of
         ("http://A.:80/x", "http://a/", False),
         ("https://a", "https://a:443/", False),
         ("http://user:pw@a/", "http://a/", False),
+        ("http://bücher.example/", "http://xn--bcher-kva.example/x", False),
+        ("http://straße.example/", "http://strasse.example/", True),
         ("http://[::1]:8080/", "http://[::1]:8080/x", False),
         ("http://a/", "http://b/", True),
         ("http://a/", "http://a:8080/", True),

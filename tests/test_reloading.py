@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 
 import pytest
 from oslo_config import cfg
@@ -108,6 +109,38 @@ def test_a_file_that_is_whole_again_counts(keys_reloader, keys_file):
     assert not accepts("old")
 
 
+def test_a_file_that_could_not_be_read_is_tried_again(keys_reloader, keys_file, monkeypatch, caplog):
+    """A file server that failed changes nothing about the file."""
+    keys_reloader.look()
+
+    def failing(path, algorithm):
+        raise ValueError(f"{path} cannot be read (Input/output error)")
+
+    rewrite(keys_file, "new\n")
+    with monkeypatch.context() as patch:
+        patch.setattr("otel_bridge.reloading.parse_keys_file", failing)
+        keys_reloader.look()
+        keys_reloader.look()
+    assert accepts("old")
+    assert caplog.text.count("Input/output error") == 1
+    keys_reloader.look()
+    assert accepts("new")
+
+
+def test_another_mode_is_a_change(keys_reloader, keys_file, monkeypatch):
+    """Who repairs the mode of a file does not write it."""
+    keys_reloader.look()
+    found = []
+    monkeypatch.setattr(
+        "otel_bridge.reloading.parse_keys_file", lambda *args: found.append(args) or KeyRing()
+    )
+    before, until = os.stat(keys_file).st_ctime_ns, time.monotonic() + 5
+    while os.stat(keys_file).st_ctime_ns == before and time.monotonic() < until:  # a clock that ticks slowly
+        keys_file.chmod(0o640)
+    keys_reloader.look()
+    assert len(found) == 1
+
+
 def test_a_file_is_not_read_again_without_need(keys_reloader, keys_file, monkeypatch):
     keys_reloader.look()
     monkeypatch.setattr("otel_bridge.reloading.parse_keys_file", lambda *args: pytest.fail("read"))
@@ -188,13 +221,16 @@ def test_a_new_file_in_the_directory_counts(policy_reloader, tmp_path):
         "[otel_bridge]\nsampling_rules = /x",
         "[otel_bridge]\ntrust_traceparent = s",
         "[otel_bridge]\nbroken\n = s3cr3t",
-        None,
+        "[DEFAULT]\nshell_completion = s3cr3t",
+        missing,
+        pipe,
     ],
 )
 def test_a_mistake_changes_nothing_and_is_told_once(policy_reloader, config_file, text, caplog):
+    """Not even what has oslo.config end the program, or would be waited for."""
     gate.decide(Policy(0.75))
-    if text is None:
-        config_file.unlink()
+    if callable(text):
+        text(config_file)
     else:
         rewrite(config_file, text)
     for _ in range(3):
@@ -203,6 +239,62 @@ def test_a_mistake_changes_nothing_and_is_told_once(policy_reloader, config_file
     (line,) = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert "stays as it was" in line
     assert "s3cr3t" not in line
+
+
+@pytest.mark.parametrize("what", ["read_text", "_read"])
+def test_files_that_could_not_be_read_are_tried_again(policy_reloader, config_file, what, monkeypatch):
+    def failing(*args):
+        raise ValueError("cannot be read") if what == "read_text" else OSError
+
+    rewrite(config_file, "[otel_bridge]\nsampling_ratio = 0.5\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(f"otel_bridge.reloading.{what}", failing)
+        policy_reloader.look()
+    assert gate.unsigned == [Policy(0.0)]
+    policy_reloader.look()
+    assert gate.unsigned == [Policy(0.5)]
+
+
+def test_a_broken_file_is_not_parsed_again_and_again(policy_reloader, config_file, monkeypatch):
+    rewrite(config_file, "[otel_bridge]\nbroken\n = s3cr3t")
+    policy_reloader.look()
+    monkeypatch.setattr("otel_bridge.reloading._read", lambda *args: pytest.fail("read"))
+    policy_reloader.look()
+
+
+SOURCE = "[DEFAULT]\nconfig_source = remote\n[remote]\ndriver = remote_file\nuri = {}/service.conf\n"
+
+
+def test_nothing_but_files_is_asked_for_a_changed_policy(policy_reloader, config_file, here):
+    """A request waits for it: a source may be at the other end of a network."""
+    rewrite(config_file, SOURCE.format(here.url) + "[otel_bridge]\nsampling_ratio = 0.5\n")
+    policy_reloader.look()
+    assert gate.unsigned == [Policy(0.5)]
+    assert here.seen == []
+
+
+def test_with_other_sources_files_do_not_decide(config_file, here):
+    conf = cfg.ConfigOpts()
+    opts.register_opts(conf)
+    rewrite(config_file, SOURCE.format(f"{here.url}/status/404?"))
+    conf([], project="test", default_config_files=[str(config_file)], default_config_dirs=[])
+    assert not PolicyReloader(conf, ()).files_decide
+
+
+@pytest.mark.parametrize(
+    "option", ["sampling_ratio = $no", "sampling_rules = /a$no=1", "trust_traceparent = $no"]
+)
+def test_a_value_that_cannot_be_rendered_is_no_hindrance(config_file, option):
+    """The operator may put it right in the file."""
+    rewrite(config_file, f"[otel_bridge]\n{option}\n")
+    conf = cfg.ConfigOpts()
+    opts.register_opts(conf)
+    conf([], project="test", default_config_files=[str(config_file)], default_config_dirs=[])
+    reloader = PolicyReloader(conf, ())
+    assert reloader.files_decide
+    rewrite(config_file, "[otel_bridge]\nsampling_ratio = 0.5\n")
+    reloader.look()
+    assert gate.unsigned == [Policy(0.5)]
 
 
 def test_nothing_of_the_service_is_touched(policy_reloader, conf, config_file):
@@ -218,15 +310,15 @@ def test_nothing_of_the_service_is_touched(policy_reloader, conf, config_file):
 
 
 def test_what_a_program_has_set_is_stronger_than_files(conf):
-    assert PolicyReloader(conf, ()).has_files
+    assert PolicyReloader(conf, ()).files_decide
     conf.set_override("sampling_ratio", 0.5, "otel_bridge")
-    assert not PolicyReloader(conf, ()).has_files
+    assert not PolicyReloader(conf, ()).files_decide
 
 
 def test_without_files_there_is_nothing_to_look_after():
     conf = cfg.ConfigOpts()
     opts.register_opts(conf)
-    assert not PolicyReloader(conf, ()).has_files
+    assert not PolicyReloader(conf, ()).files_decide
 
 
 def test_the_mutate_hook_goes_by_the_values_that_oslo_config_has_then(policy_reloader, conf, config_file):

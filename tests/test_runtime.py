@@ -1,6 +1,7 @@
 """runtime.py: the process's own pipeline, from configuration to shutdown."""
 
 import gzip
+import logging
 import os
 import subprocess
 import sys
@@ -14,7 +15,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from oslo_config import cfg
 
 import otel_bridge
-from otel_bridge import gate, opts, profiler, runtime, web
+from otel_bridge import gate, opts, profiler, propagator, runtime, web
+from otel_bridge.instrumentation import entry_points
 from otel_bridge.tracing import propagation
 from otel_bridge.wire import signing
 from otel_bridge.wire.signing import Key, TraceInfo
@@ -237,6 +239,59 @@ def test_what_shall_be_captured_and_hidden_holds_from_setup_to_shutdown(receiver
         assert driver.get("osprofiler.function.result") == ("{'customerId': REDACTED}" if wanted else None)
         assert (inner["customer.id"] == "c4711") is not wanted
         otel_bridge.shutdown()
+
+
+STEPS = [
+    (runtime.config, "from_conf"),
+    (runtime, "_report"),
+    (runtime.building, "build"),
+    (runtime.building.propagator, "restrict"),
+    (runtime.exits, "install"),
+    (runtime.gate, "look_after"),
+    (runtime.global_tracing, "install"),
+    (runtime.loading, "arm"),
+    (runtime, "_flush_on_sigterm"),
+]
+
+
+@pytest.mark.parametrize(("owner", "name"), STEPS, ids=[name for _, name in STEPS])
+def test_whatever_goes_wrong_the_service_starts_untraced_and_setup_may_be_called_again(
+    receiver, monkeypatch, caplog, owner, name
+):
+    leave = os._exit
+    conf = conf_with(endpoint=receiver.url, sampling_ratio=1.0, set_global=True, instrument=["logs"])
+    conf.set_override("flush_on_sigterm", True, "otel_bridge")
+
+    def broken(*args, **kwargs):
+        raise RuntimeError("s3cr3t")
+
+    monkeypatch.setattr(api, "set_tracer_provider", lambda provider: None)
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, broken)
+        handle = otel_bridge.setup(conf, project="p")
+    assert ["could not be set up" in message for message in caplog.messages] == [True]
+    assert "s3cr3t" not in caplog.text
+    assert not handle.settings.gate.enabled
+    assert (os._exit, gate.is_undecided()) == (leave, False)
+    assert not is_traced("key")
+    assert not is_traced()
+    assert not hasattr(logging.makeLogRecord({}), "trace_id")
+    assert (handle.stats().made, otel_bridge.stats().made) == (0, 0)
+    assert runtime.current() is None
+
+    again = otel_bridge.setup(conf, project="p")
+    assert runtime.current() is again is not handle
+    serve_signed()
+    assert again.tracer_provider.force_flush()
+    assert len(receiver.spans()) == 1
+
+
+def test_a_policy_that_cannot_be_rendered_is_ignored_and_the_service_traced(tmp_path, caplog):
+    """A $ in a value has to be written $$; what oslo.config raises for it does not reach the service."""
+    conf = conf_from(tmp_path / "conf", "sampling_rules = /a$b = 1")
+    otel_bridge.setup(conf)
+    assert ["sampling_rules" in message for message in caplog.messages] == [True]
+    assert is_traced("key")
 
 
 def test_after_shutdown_nothing_is_traced_and_setup_may_begin_anew(receiver):
@@ -531,8 +586,13 @@ def test_oslo_configs_mutation_changes_the_policy(tmp_path):
     assert gate.unsigned == []
 
 
-def test_a_changed_file_changes_the_policy_where_nobody_mutates(tmp_path, looks_at_once):
-    otel_bridge.setup(conf_from(tmp_path / "conf", "sampling_ratio = 0"))
+@pytest.mark.parametrize("has_hook", [False, True])
+def test_a_changed_file_changes_the_policy_where_nobody_mutates(tmp_path, looks_at_once, has_hook):
+    """A mutate hook of others is no sign of it: oslo.log has one in services that nobody sends SIGHUP."""
+    conf = conf_from(tmp_path / "conf", "sampling_ratio = 0")
+    if has_hook:
+        conf.register_mutate_hook(lambda conf, fresh: None)
+    otel_bridge.setup(conf)
     assert not is_traced()
     conf_from(tmp_path / "conf", "sampling_ratio = 1")
     assert is_traced()
@@ -571,6 +631,24 @@ def test_a_window_is_asked_for_and_given():
     assert "X-Trace-Freshness" not in is_traced("key")
 
 
+def test_shutdown_forgets_what_the_environment_said_all_at_once(monkeypatch):
+    """Its keys do not count without its hosts and its freshness."""
+    monkeypatch.setenv("OTEL_BRIDGE_HMAC_KEYS", "key")
+    monkeypatch.setenv("OTEL_BRIDGE_PROPAGATE_TO", "good.example")
+    monkeypatch.setenv("OTEL_BRIDGE_FRESHNESS", "1")
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "none")
+    assert propagator.environment_keys()
+    tracer = runtime.get_tracer_provider().get_tracer("test")
+    runtime.shutdown()
+    info, mac = signing.pack(BASE, BASE, Key("key"))
+    context = propagator.GatedPropagator().extract({"X-Trace-Info": info, "X-Trace-HMAC": mac})
+    to_bad = tracer.start_span("GET", context, api.SpanKind.CLIENT, {"url.full": "http://bad.example/"})
+    assert to_bad.is_recording()
+    carrier = {}
+    propagator.GatedPropagator().inject(carrier, api.set_span_in_context(to_bad, context))
+    assert carrier == {}
+
+
 def test_a_client_is_told_by_the_environment_to_be_fresh(monkeypatch):
     monkeypatch.setenv("OTEL_BRIDGE_FRESHNESS", "1")
     runtime.for_client("client", 1.0)
@@ -593,6 +671,20 @@ def test_an_unknown_library_leaves_the_service_untraced(caplog):
     otel_bridge.setup(conf_with(protocol="none", instrument=["redis"]))
     assert not is_traced("key")
     assert "known are: messaging" in caplog.text
+
+
+def test_what_an_entry_point_has_armed_ends_with_the_handle(monkeypatch):
+    monkeypatch.setenv("OTEL_BRIDGE_HMAC_KEYS", "key")
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "none")
+    handle = runtime.for_distro()
+    instrumentor = entry_points.LogsInstrumentor()
+    instrumentor.instrument()
+    try:
+        assert hasattr(logging.makeLogRecord({}), "trace_id")
+        handle.shutdown()
+        assert not hasattr(logging.makeLogRecord({}), "trace_id")
+    finally:
+        instrumentor.uninstrument()
 
 
 def test_a_service_whose_options_the_distro_has_forestalled_is_told(receiver, monkeypatch, caplog):

@@ -3,6 +3,8 @@
 import time
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from opentelemetry import trace as api
 from opentelemetry.context.context import Context
 from opentelemetry.sdk.trace import TracerProvider as SdkProvider
@@ -18,6 +20,7 @@ from otel_bridge.wire.signing import NO_KEY, Key, KeyRing, TraceInfo
 BASE, PARENT = "0af76519-16cd-43dd-8448-eb211c80319c", "11111111-2222-4333-8444-555555555555"
 TRACE_ID, PARENT_ID = ids.trace_id(BASE), ids.span_id(PARENT)
 KEY = Key("key")
+trace_ids, span_ids = st.integers(1, 2**128 - 1), st.integers(1, 2**64 - 1)
 
 
 def headers(base=BASE, parent=PARENT, key=KEY, **more):
@@ -28,9 +31,9 @@ def headers(base=BASE, parent=PARENT, key=KEY, **more):
 @pytest.mark.parametrize(
     ("value", "found"),
     [
-        (f"00-{TRACE_ID:032x}-00000000000000aa-01", (TRACE_ID, 0xAA)),
-        (f" 00-{TRACE_ID:032x}-00000000000000aa-00\n", (TRACE_ID, 0xAA)),
-        (f"cc-{TRACE_ID:032x}-00000000000000aa-01-what-comes", (TRACE_ID, 0xAA)),
+        (f"00-{TRACE_ID:032x}-00000000000000aa-01", (TRACE_ID, 0xAA, True)),
+        (f" 00-{TRACE_ID:032x}-00000000000000aa-00\n", (TRACE_ID, 0xAA, False)),
+        (f"cc-{TRACE_ID:032x}-00000000000000aa-03-what-comes", (TRACE_ID, 0xAA, True)),
         (f"ff-{TRACE_ID:032x}-00000000000000aa-01", None),
         (f"00-{TRACE_ID:032X}-00000000000000AA-01", None),
         (f"00-{0:032x}-00000000000000aa-01", None),
@@ -42,17 +45,52 @@ def headers(base=BASE, parent=PARENT, key=KEY, **more):
     ],
 )
 def test_traceparent_is_read_as_w3c_says(value, found):
-    assert propagation.parse_traceparent(value) == found
+    assert propagation.read_traceparent(value) == found
 
 
-def test_a_traceparent_of_the_signed_trace_refines_the_parent():
+@given(st.text())
+def test_no_text_is_a_traceparent_by_chance(text):
+    assert propagation.read_traceparent(text) is None
+
+
+@given(trace_ids, trace_ids, span_ids, st.integers(0, 255))
+def test_a_traceparent_beside_a_signature_is_a_parent_or_a_link(signed, trace_id, span_id, flags):
+    """Of the signed trace it is the parent, unless it stands for no span; of another one, a link."""
+    traceparent = f"00-{trace_id:032x}-{span_id:016x}-{flags:02x}"
+    for info in (TraceInfo(signed, PARENT_ID, KEY), TraceInfo(trace_id, PARENT_ID, KEY)):
+        parent, link = propagation.parent_or_link(info, traceparent)
+        if info.trace_id != trace_id:
+            assert parent is None
+            assert (link.trace_id, link.span_id, link.trace_flags, link.is_remote) == (
+                trace_id,
+                span_id,
+                flags & 1,
+                True,
+            )
+        else:
+            assert parent == (None if span_id == ids.stand_in(trace_id) else span_id)
+            assert link is None
+
+
+@given(trace_ids, st.none() | span_ids)
+@example(5 << 64, None)
+@example(5 << 64, 7)
+def test_who_has_no_span_hands_on_the_parent_that_it_was_told(trace_id, parent_id):
+    """A root stays one, although the traceparent beside it has to name a span."""
+    info = TraceInfo(trace_id, parent_id or 0, KEY)
+    sent = propagation.headers(Remote(info).get_span_context(), info)
+    received = KeyRing([KEY]).verify(sent["X-Trace-Info"], sent["X-Trace-HMAC"])
+    assert propagation.remote(received, sent["traceparent"]).parent_id == (
+        0 if parent_id == ids.stand_in(trace_id) else parent_id or 0
+    )
+    w3c = api.get_current_span(TraceContextTextMapPropagator().extract(sent, Context())).get_span_context()
+    assert (w3c.is_valid, w3c.trace_id) == (True, trace_id)
+
+
+def test_the_signed_parent_counts_where_traceparent_names_no_span():
     info = TraceInfo(TRACE_ID, PARENT_ID, KEY)
-    assert propagation.refined_parent(info, f"00-{TRACE_ID:032x}-00000000000000aa-01") == 0xAA
-
-
-def test_a_traceparent_of_another_trace_does_not():
-    info = TraceInfo(TRACE_ID, PARENT_ID, KEY)
-    assert propagation.refined_parent(info, f"00-{TRACE_ID ^ 1:032x}-00000000000000aa-01") is None
+    traceparent = f"00-{TRACE_ID:032x}-{ids.stand_in(TRACE_ID):016x}-01"
+    assert propagation.remote(info, traceparent).parent_id == PARENT_ID
 
 
 def test_signed_headers_become_a_remote_parent(keys):
@@ -149,21 +187,6 @@ def test_a_traceparent_of_another_trace_is_for_a_link(keys, traceparent, linked)
 def test_a_traceparent_without_a_signature_links_nothing(keys):
     carrier = {"traceparent": f"00-{TRACE_ID ^ 1:032x}-00000000000000aa-01"}
     assert OSProfilerPropagator(keys).extract(carrier, Context()) == Context()
-
-
-def test_signed_headers_can_be_asked_to_be_fresh(keys):
-    asked = []
-
-    def is_fresh(*arguments):
-        asked.append(arguments)
-        return len(asked) == 1
-
-    propagator = OSProfilerPropagator(keys, is_fresh)
-    carrier = headers(**{"X-Trace-Freshness": "stamp"})
-    assert propagator.extract(carrier, Context()) != Context()
-    assert propagator.extract(headers(), Context()) == Context()
-    pair = carrier["X-Trace-Info"], carrier["X-Trace-HMAC"]
-    assert asked == [(*pair, "stamp", KEY), (*pair, "", KEY)]
 
 
 def test_headers_are_stamped_where_that_is_wanted(provider, keys):

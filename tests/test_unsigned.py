@@ -7,6 +7,7 @@ import pytest
 from otel_bridge import gate
 from otel_bridge.policy import Policy, Rule, parse_network
 from otel_bridge.unsigned import admit
+from otel_bridge.wire import ids
 from otel_bridge.wire.signing import NO_KEY, KeyRing
 
 TRACE_ID, SPAN_ID = uuid.UUID("0af76519-16cd-43dd-8448-eb211c80319c").int, 0xAA
@@ -86,6 +87,14 @@ def test_a_trusted_proxys_trace_is_joined():
     gate.decide(PROXY)
     found = admit(request(**traceparent()), None)
     assert (found.trace_id, found.parent_span_id, found.key.reveal()) == (TRACE_ID, SPAN_ID, "first")
+
+
+def test_a_proxy_may_call_its_first_span_as_it_calls_the_trace():
+    """Only beside our signature does that id say that there is no span."""
+    gate.decide(PROXY)
+    span_id = ids.stand_in(TRACE_ID)
+    found = admit(request(HTTP_TRACEPARENT=f"00-{TRACE_ID:032x}-{span_id:016x}-01"), None)
+    assert found.parent_span_id == span_id
 
 
 @pytest.mark.parametrize(

@@ -442,6 +442,13 @@ def test_a_traceparent_of_the_signed_trace_refines_the_parent(gated, sink):
     assert sink.spans[0].parent.span_id == 0xAA
 
 
+def test_a_traceparent_that_names_no_span_leaves_the_signed_parent(gated, sink):
+    header = f"00-{ids.trace_id(BASE):032x}-{ids.stand_in(ids.trace_id(BASE)):016x}-01"
+    Response(gated(hello), request(HTTP_TRACEPARENT=header)).read()
+    assert sink.spans[0].parent.span_id == ids.span_id(PARENT)
+    assert list(sink.spans[0].links) == []
+
+
 def test_a_second_filter_in_the_pipeline_adds_nothing(gated, sink):
     Response(gated(gated(hello)), request()).read()
     assert len(sink.spans) == 1

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_bridge.wire.destinations import Destinations
+from otel_bridge.wire.destinations import Destinations, plain_host
 
 
 @pytest.mark.parametrize(
@@ -80,3 +80,22 @@ def test_any_text_is_a_host_or_refused(text: str) -> None:
         Destinations([text]).allow(text)
     except ValueError:
         pass
+
+
+@pytest.mark.parametrize(
+    ("host", "plain"),
+    [
+        ("Keystone.Example.org.", "keystone.example.org"),
+        ("[2001:DB8::1]", "2001:db8::1"),
+        ("BÜCHER.example", "xn--bcher-kva.example"),
+        ("straße.example", "straße.example"),
+        ("", ""),
+    ],
+)
+def test_a_host_has_one_spelling(host: str, plain: str) -> None:
+    assert plain_host(host) == plain
+
+
+@given(st.text())
+def test_any_text_has_a_spelling(text: str) -> None:
+    assert isinstance(plain_host(text), str)

@@ -5,7 +5,7 @@ import sys
 import uuid
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from osprofiler import _utils as upstream
 
@@ -89,6 +89,27 @@ def test_a_parent_that_spells_the_base_id_otherwise_is_a_root_too():
 def test_any_other_parent_is_its_low_half(base, parent):
     if base != parent:
         assert ids.parent_span_id(base, parent) == upstream.shorten_id(parent)
+
+
+@given(st.integers(1, 2**128 - 1))
+@example(1 << 64)
+def test_what_stands_in_for_no_span_is_a_valid_id_and_no_parent(trace_id):
+    stand_in = ids.stand_in(trace_id)
+    assert 0 < stand_in < 2**64
+    for base in (None, "as it came"):
+        for span_id in (0, stand_in):
+            assert ids.parent_id(trace_id, span_id, base) == (base or ids.base_id(trace_id))
+
+
+@given(st.integers(1, 2**128 - 1), st.integers(0, 2**64 - 1))
+def test_a_parent_survives_the_way_there_and_back(trace_id, span_id):
+    expected = 0 if span_id == ids.stand_in(trace_id) else span_id
+    assert ids.parent_span_id(ids.base_id(trace_id), ids.parent_id(trace_id, span_id)) == expected
+
+
+@given(st.integers(1, 2**128 - 1))
+def test_a_traceparent_begins_with_its_trace(trace_id):
+    assert ids.traceparent_begin(trace_id).split("-") == ["00", ids.format_trace_id(trace_id), ""]
 
 
 @given(st.integers(1, 2**128 - 1), st.booleans(), st.booleans())

@@ -7,6 +7,7 @@ import pickle
 import pytest
 
 from otel_bridge.wire.keys import NO_KEY, Key
+from otel_bridge.wire.signing import KeyRing
 
 
 @pytest.mark.parametrize(("algorithm", "digest"), [("sha1", hashlib.sha1), ("sha256", hashlib.sha256)])
@@ -37,6 +38,7 @@ def test_no_key_is_false_and_secret_of_nothing():
     assert Key("key")
     assert NO_KEY.reveal() == ""
     assert Key("none") != NO_KEY
+    assert KeyRing([NO_KEY]).find("none") is None
 
 
 def test_a_key_is_not_shown():

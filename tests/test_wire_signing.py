@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from osprofiler import _utils as upstream
 
 from otel_bridge.wire import ids, signing
-from otel_bridge.wire.signing import Key, KeyRing
+from otel_bridge.wire.signing import Key, KeyRing, TraceInfo
 
 uuids = st.uuids().map(str)
 secrets = st.text(st.characters(exclude_categories=("Cs",), exclude_characters=","), min_size=1).filter(
@@ -54,8 +54,9 @@ def test_ids_of_any_spelling_are_packed_as_osprofiler_packs_them(base_id, parent
 
 
 @given(st.integers(1, 2**128 - 1), st.integers(1, 2**64 - 1), secrets)
+@example(1 << 64, 1, "key")
 def test_opentelemetry_ids_are_packed_as_their_uuids(trace_id, span_id, secret):
-    expected = ids.base_id(trace_id) if span_id == trace_id & ids.SPAN_ID_MASK else ids.point_id(span_id)
+    expected = ids.base_id(trace_id) if span_id == ids.stand_in(trace_id) else ids.point_id(span_id)
     theirs, mac = upstream.signed_pack({"base_id": ids.base_id(trace_id), "parent_id": expected}, secret)
     assert signing.pack_ids(trace_id, span_id, Key(secret)) == (theirs.decode(), mac)
 
@@ -106,6 +107,22 @@ def test_the_parent_may_be_missing():
 def test_white_space_around_the_signature_is_tolerated_as_by_osprofiler():
     packed, mac = signed({"base_id": BASE})
     assert KeyRing.parse("key").verify(packed, f" {mac} ") is not None
+
+
+@given(st.text(min_size=1), st.none() | st.text())
+def test_osprofilers_ids_mean_the_same_signed_or_not(base_id, parent_id):
+    key = Key("key")
+    found = TraceInfo.of(base_id, parent_id, key)
+    assert found == KeyRing([key]).verify(*signed({"base_id": base_id, "parent_id": parent_id}))
+    assert (found.trace_id, found.parent_span_id) == (
+        ids.trace_id(base_id),
+        ids.parent_span_id(base_id, parent_id),
+    )
+    assert (found.base_id or ids.base_id(found.trace_id)) == base_id
+
+
+def test_the_nil_uuid_names_no_trace():
+    assert TraceInfo.of(str(uuid.UUID(int=0)), None, Key("key")) is None
 
 
 GOOD = {"base_id": BASE, "parent_id": PARENT}

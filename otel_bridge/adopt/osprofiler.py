@@ -119,11 +119,15 @@ def _replace(handle: runtime.Handle | None, replacements: Replacements) -> None:
     if handle is None:
         web.adopt(osprofiler.web, None, None, replacements)
         return
+    from otel_bridge.instrumentation.requests import guard  # which a client, soon over, does not wait for
+
     provider = handle.tracer_provider
     # Without an exporter the gate was not opened; upstream's enable(), called later, is not to open it.
     settings = GateSettings() if handle.unusable else handle.settings.gate
     web.adopt(osprofiler.web, settings, provider, replacements)
     queries.adopt(osprofiler.sqlalchemy, provider, replacements, handle.settings.capture)
+    # What signs a request, in osprofiler and in keystoneauth1, does not know where it goes in the end.
+    guard(handle.settings, replacements)
     if sends:
         requests.adopt(osprofiler.requests, provider, replacements)
     boundaries.install(replacements)

@@ -15,14 +15,12 @@ from opentelemetry.context.context import Context
 from opentelemetry.trace import SpanKind
 
 from otel_bridge import redirects
-from otel_bridge.instrumentation.imports import when_imported
 from otel_bridge.model.translate import ClientRequest
 from otel_bridge.model.translate.point import captured
-from otel_bridge.redirects import elsewhere, origin_of
 from otel_bridge.replacing import Replacements
 from otel_bridge.tracing import context as ctx
 from otel_bridge.tracing import entries
-from otel_bridge.tracing.propagation import HEADER_NAMES, headers, outgoing
+from otel_bridge.tracing.propagation import headers_below
 from otel_bridge.version import __version__
 
 _get = ctx.get
@@ -33,6 +31,9 @@ _CLIENT = SpanKind.CLIENT
 
 def adopt(upstream: ModuleType, tracer_provider: api.TracerProvider, replacements: Replacements) -> None:
     """Replace ``send``, which ``osprofiler.requests.enable()`` gives to requests' adapter, and did.
+
+    It signs whatever is sent, as upstream does. What of it may not leave is taken out below, by
+    :func:`otel_bridge.instrumentation.requests.guard`.
 
     Args:
         upstream: ``osprofiler.requests``.
@@ -55,9 +56,9 @@ def adopt(upstream: ModuleType, tracer_provider: api.TracerProvider, replacement
         point.scheme = point.host = point.port = point.path = point.query = None
         point.status = point.protocol = point.error = None
         point.origin = ((url or "").partition(":")[0], ())
-        first, point.resend = redirects.before(request.headers, context)
+        _, point.resend = redirects.before(request.headers, context)
         span = leaf(None, _CLIENT, point)
-        _sign(request, context, span, first)
+        _sign(request, context, span)
         if span is None:
             return original(self, request, *args, **kwargs)
         # Where urllib3 is instrumented as well, this span is the one of the request.
@@ -85,27 +86,12 @@ def adopt(upstream: ModuleType, tracer_provider: api.TracerProvider, replacement
             adapter.send = theirs
 
     replacements.at_undo(release)
-    when_imported("requests.sessions", lambda module: redirects.watch_requests(module, replacements))
-    when_imported("keystoneauth1.session", lambda module: redirects.watch_keystoneauth(module, replacements))
 
 
-def _sign(request: Any, context: Any, span: Any, first: str | None) -> None:
-    """Make the request part of the trace, below ``span``; below what is current where that is None.
-
-    Not one that was redirected to another origin than that of ``first``, the URL that its caller had named.
-    """
+def _sign(request: Any, context: Context, span: Any) -> None:
+    """Make the request part of the trace, below ``span``; below what is current where that is None."""
     if request.headers is None:  # of a request that somebody has not prepared as usual
         return
-    found = outgoing(context)
-    if found is None:
-        return
-    if first is not None and elsewhere(origin_of(first), origin_of(request.url or "")):
-        for name in HEADER_NAMES:
-            request.headers.pop(name, None)
-        return
-    above, info = found
-    if span is not None:
-        above = span.get_span_context()
-        if above.trace_id != info.trace_id:
-            return
-    request.headers.update(headers(above, info))
+    found = entries.sending(context, span)
+    if found is not None:
+        request.headers.update(headers_below(*found))

@@ -94,7 +94,7 @@ def _keys(sources: Sources, keyless: bool) -> tuple[str, GateSettings]:
     # An option is stronger than a variable: with keys in the options, a variable adds none.
     file = _keys_file(sources, algorithm.value if algorithm else "sha1", variable=not configured)
     texts = _stripped(texts)
-    if len(sources.problems) > failures and any(found.fatal for found in sources.problems[failures:]):
+    if any(found.fatal for found in sources.problems[failures:]):
         return origin, GateSettings()
     in_file = KeyRing() if file is None else file.keys
     if not texts and not in_file and sources.has_options:

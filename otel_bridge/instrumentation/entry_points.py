@@ -31,6 +31,7 @@ class _Deferring(BaseInstrumentor):  # type: ignore[misc]
     #: Names of the entry points of OpenTelemetry's own instrumentations of that library.
     others: tuple[str, ...] = ()
     follows_redirects = False
+    _armed: loading.Deferred | None = None
 
     def instrumentation_dependencies(self) -> Collection[str]:
         return ()  # the instrumentor itself looks, when the library is there
@@ -47,7 +48,7 @@ class _Deferring(BaseInstrumentor):  # type: ignore[misc]
             )
             self._stand_by(options)
             return
-        loading.arm_by_entry_point(self.library, functools.partial(_arguments, options))
+        self._armed = loading.arm(self.library, functools.partial(_arguments, options))
 
     def _stand_by(self, options: Mapping[str, Any]) -> None:
         """What there is to do where another instrumentation makes the spans.
@@ -56,10 +57,12 @@ class _Deferring(BaseInstrumentor):  # type: ignore[misc]
         """
         if self.follows_redirects and runtime.current() is not None:
             arguments = functools.partial(_arguments, {**options, "spans": False})
-            loading.arm_by_entry_point(self.library, arguments)
+            self._armed = loading.arm(self.library, arguments)
 
     def _uninstrument(self, **_options: Any) -> None:
-        loading.release(self.library)
+        armed, self._armed = self._armed, None
+        if armed is not None:
+            armed.undo()  # and not what setup() may have armed in its place
 
     def _others(self) -> list[str]:
         return others_of(self.others)

@@ -15,10 +15,9 @@ from otel_bridge.instrumentation.conflicts import instrumented_by, stand_back
 from otel_bridge.settings import Settings
 from otel_bridge.tracing import context as ctx
 from otel_bridge.tracing import entries
-from otel_bridge.tracing.propagation import HEADER_NAMES, TRACEPARENT, headers, headers_below, outgoing
-from otel_bridge.tracing.spans import Span
+from otel_bridge.tracing.propagation import HEADER_NAMES, TRACE_HEADERS, TRACEPARENT, headers_below
 from otel_bridge.wire.destinations import Destinations
-from otel_bridge.wire.signing import TraceInfo
+from otel_bridge.wire.ids import traceparent_begin
 
 #: The other name under which opentelemetry-instrumentation suppresses everything.
 _SUPPRESS_PLAIN: Final = "suppress_instrumentation"
@@ -27,7 +26,6 @@ SUPPRESSIONS: Final = frozenset(
     (_SUPPRESS_INSTRUMENTATION_KEY, _SUPPRESS_PLAIN, _SUPPRESS_HTTP_INSTRUMENTATION_KEY)
 )
 _SPAN_KEY = ctx.SPAN_KEY
-_INFO_KEY = ctx.TRACE_INFO_KEY
 _CLIENT = SpanKind.CLIENT
 
 
@@ -42,7 +40,7 @@ def _names(names: Iterable[str]) -> frozenset[str | bytes]:
 
 _SIGNED: Final = _names(HEADER_NAMES)
 _PARENT_ONLY: Final = _names((TRACEPARENT,))
-_NOTHING: Final[Carried] = ({}, _names({*HEADER_NAMES, "tracestate"}))
+_NOTHING: Final[Carried] = ({}, _names(TRACE_HEADERS))
 
 #: Who records a request: nobody; another instrumentation, whose span is current; ourselves.
 NOBODY: Final = 0
@@ -62,7 +60,7 @@ class Other(NamedTuple):
 class Client:
     """One HTTP library's instrumentation, for as long as it is on."""
 
-    __slots__ = ("_allow", "_others", "_told", "active", "leaf", "unsuppressed")
+    __slots__ = ("_allow", "_others", "_told", "active", "late_leaf", "leaf", "unsuppressed")
 
     def __init__(
         self,
@@ -86,6 +84,7 @@ class Client:
         if propagate_to is None and settings is not None:
             propagate_to = settings.propagate_to
         self.leaf = entries.leaf(tracer)
+        self.late_leaf = entries.late_leaf(tracer)
         #: False after ``uninstrument()``: where another library has wrapped our function it stays in use.
         self.active = True
         self._allow: Callable[[str], bool] | None = (
@@ -129,39 +128,56 @@ class Client:
         found = self.recorder(context)
         if found is OURSELVES:
             for other in self._others:
-                if other.module in sys.modules and (_made_by(context, other) or self.look_at_others()):
+                if other.module not in sys.modules:
+                    continue
+                if self.look_at_others():
+                    return ANOTHER
+                if _made_by(context, other):
                     stand_back(other.library, other.distribution)
                     return ANOTHER
         return found
 
-    def carried(self, context: Context, span: Any, host: str, elsewhere: bool) -> Carried | None:
+    def carried(
+        self, recorder: int, context: Context, span: Any, host: str, elsewhere: bool
+    ) -> Carried | None:
         """What a request carries; None: the trace has nothing to do with its headers.
 
         Args:
+            recorder: who records the request. What nobody records is not signed; what its caller has put
+                there goes no further than what is.
             context: the current one.
             span: of the request; None: what is current is what the receiver's spans hang below.
             host: where it goes.
             elsewhere: it has been redirected away from the origin that its caller had named.
         """
-        found = None
-        if span is None:
-            found = outgoing(context)
-            if found is None:
-                return None
+        found = entries.sending(context, span)
+        if found is None and span is None:
+            return None
         if elsewhere or (self._allow is not None and not self._allow(host)):
             return _NOTHING
+        if recorder is NOBODY:
+            return None
         if found is not None:
-            return headers(*found), _SIGNED
-        if span.__class__ is Span:  # what its span context says, which is made when it is asked for
-            trace_id, span_id = span._trace.id, span._span_id
-        else:
-            above = span.get_span_context()
-            trace_id, span_id = above.trace_id, above.span_id
-        info: Any = context.get(_INFO_KEY)
-        if info.__class__ is TraceInfo and info.trace_id == trace_id:
-            return headers_below(trace_id, span_id, info), _SIGNED
+            return headers_below(*found), _SIGNED
         # No signed request stands behind this trace: it is for those who trust a traceparent.
-        return {TRACEPARENT: f"00-{trace_id:032x}-{span_id:016x}-01"}, _PARENT_ONLY
+        trace_id, span_id = entries.ids_of(span)
+        return {TRACEPARENT: f"{traceparent_begin(trace_id)}{span_id:016x}-01"}, _PARENT_ONLY
+
+
+class Guard(Client):
+    """Records and signs nothing: sees to it that the trace goes only where it may, whoever sends it."""
+
+    __slots__ = ()
+
+    def __init__(self, settings: Settings | None) -> None:
+        """
+        Args:
+            settings: say where the trace may be carried.
+        """
+        super().__init__(trace_api.NoOpTracer(), (), settings, None, spans=False)
+
+    def recorder(self, context: Context) -> int:
+        return NOBODY
 
 
 def _made_by(context: Context, other: Other) -> bool:

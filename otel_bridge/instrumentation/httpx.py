@@ -23,7 +23,7 @@ from otel_bridge.instrumentation.http_client import ANOTHER, NOBODY, Client, Oth
 from otel_bridge.log import warn
 from otel_bridge.model.translate import ClientRequest
 from otel_bridge.model.translate.point import captured
-from otel_bridge.redirects import Origin, elsewhere, origin, watch_httpx
+from otel_bridge.redirects import NAMED, Origin, elsewhere, origin_of_httpx, watch_httpx
 from otel_bridge.replacing import Replacements
 from otel_bridge.settings import Settings
 from otel_bridge.tracing import context as ctx
@@ -34,9 +34,6 @@ _CLIENT = SpanKind.CLIENT
 _SPAN_KEY = ctx.SPAN_KEY
 _get = ctx.get
 _new = object.__new__
-#: Extension of a request that tells the origin its caller named, and how often it was sent; httpx hands the
-#: extensions on to the request that follows a redirect.
-_SENT = "otel_bridge.sent"
 _OTHERS = (
     Other(
         "httpx",
@@ -67,8 +64,8 @@ class HTTPXInstrumentor(ReplacingInstrumentor):
         spans: bool = True,
         **_options: Any,
     ) -> None:
+        watch_httpx(httpx, replacements)
         if not spans:
-            watch_httpx(httpx, replacements)
             return
         tracer = trace_api.get_tracer(__name__, __version__, tracer_provider)
         client = Client(tracer, _OTHERS, settings, propagate_to)
@@ -132,7 +129,7 @@ def _begin(client: Client, context: Context, request: Any) -> tuple[Any, ClientR
         here = _capture(point, request)
         if recorder is not ANOTHER:
             span = client.leaf(None, _CLIENT, point)
-        request = _carrying(client, context, span, request, point, here)
+        request = _carrying(client, recorder, context, span, request, point, here)
     except Exception as exc:  # a request of another make than we know
         warn(f"an outgoing request could not be given its trace: {type_name(type(exc))}")
     return request, point, span
@@ -146,18 +143,27 @@ def _capture(point: ClientRequest, request: Any) -> Origin:
     point.method = captured(request.method)
     point.scheme, point.host, point.port = captured(url.scheme), captured(url.host), url.port
     point.path = captured(url.raw_path.decode("latin-1"))
-    # As it is connected to: what httpx shows of an internationalised name can be read as another one.
-    return origin(url.scheme, url.raw_host.decode("ascii"), url.port)
+    return origin_of_httpx(url)
 
 
 def _carrying(
-    client: Client, context: Context, span: Any, request: Any, point: ClientRequest, here: Origin
+    client: Client,
+    recorder: int,
+    context: Context,
+    span: Any,
+    request: Any,
+    point: ClientRequest,
+    here: Origin,
 ) -> Any:
-    """A request with the trace in its headers; the caller's own is only told that it was sent."""
-    first, sent = request.extensions.get(_SENT, (here, 0))
-    point.resend = sent
-    request.extensions = {**request.extensions, _SENT: (first, sent + 1)}  # the dict may be the caller's
-    carried = client.carried(context, span, here[1], sent > 0 and elsewhere(first, here))
+    """A request with the trace in its headers; the caller's own is left as it is."""
+    moved = False
+    hops: Any = context.get(NAMED)
+    if hops is not None:  # it comes by a client of httpx
+        point.resend = hops.sent
+        # Where the first one goes is up to the caller, whose transport may know better than the URL.
+        moved = hops.sent > 0 and elsewhere(hops.first, here)
+        hops.sent += 1
+    carried = client.carried(recorder, context, span, here[1], moved)
     if carried is None:
         return request
     added, removed = carried

@@ -90,7 +90,7 @@ def is_loop(function: Any, args: Sequence[Any] = ()) -> bool:
     module = _module(function)
     if module == _GREEN_POOL and args:
         module = _module(args[0])
-    return module.startswith(_LOOPS) and module not in _WORK
+    return _runs_loops(module)
 
 
 def is_infrastructure(thread: threading.Thread) -> bool:
@@ -106,10 +106,12 @@ def is_infrastructure(thread: threading.Thread) -> bool:
         else:
             continue
         break  # that is the one whose ``run`` counts
-    return any(
-        module.partition(".")[0] in _OWNERS or (module.startswith(_LOOPS) and module not in _WORK)
-        for module in modules
-    )
+    return any(module.partition(".")[0] in _OWNERS or _runs_loops(module) for module in modules)
+
+
+@functools.lru_cache(maxsize=512)  # asked for all work that is handed on; the modules of a service are few
+def _runs_loops(module: str) -> bool:
+    return module.startswith(_LOOPS) and module not in _WORK
 
 
 def _module(function: Any) -> str:

@@ -6,7 +6,9 @@ Not before: to import oslo.messaging takes a second, and chooses the service's t
 from __future__ import annotations
 
 import importlib
+import threading
 from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any, Final
 
 from otel_bridge.log import LOG
@@ -35,20 +37,38 @@ class Deferred:
         self.name = name
         self._arguments = arguments
         self._instrumentor: Any = None
+        #: Whether the library has been imported.
+        self._wanted = False
         self._over = False
+        #: Taken by the one who instruments.
+        self._once = threading.Lock()
 
     def arm(self) -> None:
         """Instrument the library once it has been imported: at once, if it has been. Never raises."""
-        from wrapt import register_post_import_hook
+        from otel_bridge.instrumentation.imports import when_imported
 
-        register_post_import_hook(self._imported, INSTRUMENTORS[self.name][0])
+        library, module, _ = INSTRUMENTORS[self.name]
+        when_imported(library, self._library_imported)
+        # Our module may be what imports the library: then it is not complete when the library is.
+        when_imported(module, self._module_imported)
 
-    def _imported(self, _module: Any) -> None:
+    def _library_imported(self, _library: ModuleType) -> None:
+        self._wanted = True
+        self._instrument()
+
+    def _module_imported(self, _module: ModuleType) -> None:
+        if self._wanted:
+            self._instrument()
+
+    def _instrument(self) -> None:
         if self._over:
             return
         _, module, cls = INSTRUMENTORS[self.name]
         try:
-            instrumentor = getattr(importlib.import_module(module), cls)()
+            make = getattr(importlib.import_module(module), cls, None)
+            if make is None or not self._once.acquire(blocking=False):
+                return  # it is not complete yet, or all is done
+            instrumentor = make()
             instrumentor.instrument(**self._arguments())
         except Exception:  # the service is in the middle of an import of its own
             LOG.warning("%s is not instrumented", module, exc_info=True)
@@ -67,19 +87,33 @@ class Deferred:
             LOG.warning("an instrumentation could not be undone", exc_info=True)
 
 
-#: What entry points have armed, by name.
-_auto: dict[str, Deferred] = {}
+#: What waits or is switched on in this process, by name, whoever has asked for it.
+_armed: dict[str, Deferred] = {}
 
 
-def arm_by_entry_point(name: str, arguments: Callable[[], Mapping[str, Any]]) -> None:
-    """What ``opentelemetry-instrument`` asks for, until :func:`release` is called."""
+def arm(name: str, arguments: Callable[[], Mapping[str, Any]]) -> Deferred:
+    """Have a library instrumented as soon as it has been imported, until it is released. Never raises.
+
+    What was armed by that name before is undone: who comes later has the say.
+
+    Args:
+        name: one of :data:`INSTRUMENTORS`.
+        arguments: gives what ``instrument()`` is called with, when the library is there.
+    """
     release(name)
-    deferred = _auto[name] = Deferred(name, arguments)
+    deferred = _armed[name] = Deferred(name, arguments)
     deferred.arm()
+    return deferred
 
 
 def release(name: str) -> None:
-    """Undo :func:`arm_by_entry_point`: the service has its own idea of it."""
-    found = _auto.pop(name, None)
+    """Undo what :func:`arm` has done by that name; nothing, if that is nothing. Never raises."""
+    found = _armed.pop(name, None)
     if found is not None:
         found.undo()
+
+
+def release_all() -> None:
+    """Undo all that :func:`arm` has done, the last first. Never raises."""
+    for name in reversed(list(_armed)):
+        release(name)

@@ -92,7 +92,7 @@ def _with(
             changed[TRACE_INFO] = {
                 "hmac_key": key,
                 "base_id": info.base_id or ids.base_id(info.trace_id),
-                "parent_id": ids.point_id(span_id),
+                "parent_id": ids.parent_id(info.trace_id, span_id, info.base_id),
             }
     return changed
 
@@ -160,11 +160,7 @@ def _from_trace_info(value: Any, keys: KeyRing) -> TraceInfo | None:
     base_id, parent_id = value.get("base_id"), value.get("parent_id")
     if key is None or not _is_id(base_id) or not (parent_id is None or _is_id(parent_id)):
         return None
-    trace_id = ids.trace_id(base_id)
-    if not trace_id:
-        return None
-    odd = None if ids.base_id(trace_id) == base_id else base_id
-    return TraceInfo(trace_id, ids.parent_span_id(base_id, parent_id), key, odd)
+    return TraceInfo.of(base_id, parent_id, key)
 
 
 def _is_id(value: Any) -> TypeGuard[str]:
@@ -192,4 +188,4 @@ def _below(trace_info: Any, trace_id: int, span_id: int) -> Any:
     base_id = trace_info.get("base_id")
     if not _is_id(base_id) or ids.trace_id(base_id) != trace_id:
         return trace_info
-    return {**trace_info, "parent_id": ids.point_id(span_id)}
+    return {**trace_info, "parent_id": ids.parent_id(trace_id, span_id, base_id)}

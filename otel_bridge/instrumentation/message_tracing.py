@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from opentelemetry.trace import SpanKind
-from oslo_messaging.rpc.client import RemoteError
 
 from otel_bridge.instrumentation.message_context import carrying
 from otel_bridge.log import warn
@@ -46,6 +45,10 @@ class MessageTracing:
         self.trace_info = trace_info
         #: False after ``uninstrument()``: where another library has wrapped a traced method it stays in use.
         self.active = True
+
+    def stop(self) -> None:
+        """Trace nothing more."""
+        self.active = False
 
 
 def begin_sending(
@@ -125,6 +128,8 @@ def exchange_of(transport: Any, target: Any) -> str | None:
 
 def fail(span: entries.Recording, exc: BaseException) -> None:
     """Mark a span as failed. Of what another process raised, its name there counts, and no stack of here."""
+    from oslo_messaging.rpc.client import RemoteError  # it is there: a message was being sent or served
+
     cls = type(exc)
     text = text_of(exc)
     if isinstance(exc, RemoteError):

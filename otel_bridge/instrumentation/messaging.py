@@ -78,11 +78,7 @@ class MessagingInstrumentor(ReplacingInstrumentor):
         for dispatcher in (NotificationDispatcher, BatchNotificationDispatcher):
             replacements.wrap(dispatcher, "dispatch", traced_dispatch)
             replacements.wrap(dispatcher, "_exec_callback", traced_callback)
-
-        def switch_off() -> None:
-            tracing.active = False
-
-        replacements.at_undo(switch_off)
+        replacements.at_undo(tracing.stop)
 
 
 def register_options(conf: Any) -> None:

@@ -251,7 +251,9 @@ class _Listening:
             fail(consumed.span, exc)
 
     def end(self) -> None:
-        for consumed in self._consumed:
+        """End the spans, and let the messages go: work that was handed on may keep this for long."""
+        ended, self._consumed = self._consumed, []
+        for consumed in ended:
             consumed.span.end()
 
 

@@ -14,13 +14,11 @@ from itertools import islice
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy.engine.interfaces import ExecuteStyle
-
 from otel_bridge.model.redaction import MASK, is_secret_key
 from otel_bridge.model.redaction.printing import described
 from otel_bridge.model.sql import MAX_STATEMENT
 from otel_bridge.model.translate import Details
-from otel_bridge.model.translate.point import CAPTURE_LIMIT
+from otel_bridge.model.translate.db import PARAMETER_CAPTURE_LIMIT
 from otel_bridge.settings import CaptureSettings
 
 #: Parameters of one query that are recorded; the rest is left out.
@@ -34,6 +32,8 @@ _SHOWN: Final = (int, float, type(None), Decimal, date, time, timedelta, UUID)
 #: Systems whose drivers know when a statement has been executed that it returned no row at all. Those of
 #: others count what was fetched, and say 0 until then.
 _KNOW_NONE: Final = frozenset({"mysql", "mariadb", "postgresql", "cockroachdb"})
+#: SQLAlchemy's ``ExecuteStyle`` of one INSERT with the rows of many: a batch in disguise.
+_BATCH_IN_DISGUISE: Final = "INSERTMANYVALUES"
 _WORD = re.compile(r"\w+")
 
 
@@ -64,8 +64,8 @@ class QueryDetails:
         if not self._parameters or not parameters:
             return Details()
         try:
-            # Of a batch they are not recorded, as the conventions have it; this one is a batch in disguise.
-            if getattr(context, "execute_style", None) is ExecuteStyle.INSERTMANYVALUES:
+            # Of a batch they are not recorded, as the conventions have it.
+            if getattr(getattr(context, "execute_style", None), "name", None) == _BATCH_IN_DISGUISE:
                 return Details()
             return Details(parameters=_captured(statement, parameters, context))
         except Exception:  # a parameter may be of any class
@@ -129,7 +129,7 @@ def _text(name: str, value: Any) -> str:
     if is_secret_key(name):
         return MASK
     if isinstance(value, str):
-        return str.__str__(value)[:CAPTURE_LIMIT]
+        return str.__str__(value)[:PARAMETER_CAPTURE_LIMIT]
     if isinstance(value, (bytes, bytearray, memoryview)):
         return f"<{len(value)} bytes>"
-    return str(value)[:CAPTURE_LIMIT] if isinstance(value, _SHOWN) else described(value)
+    return str(value)[:PARAMETER_CAPTURE_LIMIT] if isinstance(value, _SHOWN) else described(value)

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from importlib.util import find_spec
 from inspect import signature
+from time import time_ns
 from types import ModuleType
 from typing import Any
 
@@ -23,7 +24,7 @@ from opentelemetry.trace import SpanKind
 
 from otel_bridge import redirects
 from otel_bridge.instrumentation.base import ReplacingInstrumentor
-from otel_bridge.instrumentation.http_client import ANOTHER, NOBODY, SUPPRESSIONS, Client, Other
+from otel_bridge.instrumentation.http_client import OURSELVES, SUPPRESSIONS, Client, Guard, Other
 from otel_bridge.instrumentation.imports import when_imported
 from otel_bridge.log import warn
 from otel_bridge.model.translate import ClientRequest
@@ -69,8 +70,8 @@ class RequestsInstrumentor(ReplacingInstrumentor):
     - ``propagate_to``: hosts that the trace may be carried to, see
       :class:`~otel_bridge.wire.destinations.Destinations`; those of ``settings`` by default, or all.
     - ``settings``: :class:`~otel_bridge.settings.Settings`.
-    - ``spans``: False where OpenTelemetry's own instrumentation makes them. The trace that this puts into the
-      headers then still goes nowhere else with a redirect.
+    - ``spans``: False where OpenTelemetry's own instrumentation makes them. What this puts into the headers
+      then still goes nowhere else with a redirect, and only where the trace may be carried.
     """
 
     def instrumentation_dependencies(self) -> Collection[str]:
@@ -88,39 +89,49 @@ class RequestsInstrumentor(ReplacingInstrumentor):
         **_options: Any,
     ) -> None:
         tracer = trace_api.get_tracer(__name__, __version__, tracer_provider)
-        client = Client(tracer, _OTHERS, settings, propagate_to, spans)
-        replacements.at_undo(client.stop)
-
-        attempts = _Attempts(client)
-
-        def pools(module: ModuleType) -> None:
-            _trace_pools(module, attempts, replacements)
-
-        def sessions(module: ModuleType) -> None:
-            attempts.stored = module.CaseInsensitiveDict
-            redirects.watch_requests(module, replacements)
-
-        def keystone(module: ModuleType) -> None:
-            redirects.watch_keystoneauth(module, replacements)
-
-        for name, instrument in (
-            ("urllib3.connectionpool", pools),
-            ("requests.sessions", sessions),
-            ("keystoneauth1.session", keystone),
-        ):
-            when_imported(name, instrument)
+        _instrument(Client(tracer, _OTHERS, settings, propagate_to, spans), replacements)
 
 
-def _trace_pools(module: ModuleType, attempts: _Attempts, replacements: Replacements) -> None:
-    pool = module.HTTPConnectionPool
-    if "retries" not in signature(pool._make_request).parameters:
-        warn("this version of urllib3 is not instrumented: it is older than 2.0")
-        return
-    attempts.multiple = module.HTTPHeaderDict
-    replacements.wrap(pool, "_make_request", lambda found: _traced_request(found, attempts))
-    replacements.wrap(
-        module.HTTPSConnectionPool, "_prepare_proxy", lambda found: _traced_connect(found, attempts)
-    )
+def guard(settings: Settings | None, replacements: Replacements) -> None:
+    """Let no request take the trace in its headers where it may not go, whoever has put it there: elsewhere
+    with a redirect, or to a host that ``propagate_to`` does not name. Makes no spans, and signs nothing.
+
+    Args:
+        settings: say where the trace may be carried; None: everywhere.
+        replacements: takes back what is changed here.
+    """
+    _instrument(Guard(settings), replacements)
+
+
+def _instrument(client: Client, replacements: Replacements) -> None:
+    """Have ``client`` see all requests, of each library as soon as it has been imported."""
+    replacements.at_undo(client.stop)
+    attempts = _Attempts(client)
+
+    def pools(module: ModuleType) -> None:
+        from urllib3._collections import HTTPHeaderDict
+
+        pool = module.HTTPConnectionPool
+        records = client.unsuppressed is OURSELVES
+        if records and "retries" not in signature(pool._make_request).parameters:
+            warn("this version of urllib3 is not instrumented: it is older than 2.0")
+            return
+        attempts.multiple = HTTPHeaderDict
+        replacements.wrap(pool, "_make_request", lambda found: _traced_request(found, attempts))
+        if records:
+            secure = module.HTTPSConnectionPool
+            replacements.wrap(secure, "_prepare_proxy", lambda found: _traced_connect(found, attempts))
+
+    def sessions(module: ModuleType) -> None:
+        attempts.stored = module.CaseInsensitiveDict
+        redirects.watch_requests(module, replacements)
+
+    def keystone(module: ModuleType) -> None:
+        redirects.watch_keystoneauth(module, replacements)
+
+    when_imported("urllib3.connectionpool", pools)
+    when_imported("requests.sessions", sessions)
+    when_imported("keystoneauth1.session", keystone)
 
 
 def _traced_request(send: Callable[..., Any], attempts: _Attempts) -> Callable[..., Any]:
@@ -142,13 +153,11 @@ def _traced_connect(connect: Callable[..., Any], attempts: _Attempts) -> Callabl
         context = _get()
         if context.get(_SPAN_KEY) is None:
             return connect(pool, conn)
-        span = attempts.begin_tunnel(context, pool)
+        began = time_ns()
         try:
             return connect(pool, conn)
         except BaseException as exc:
-            if span is not None:
-                span.fail(exc)
-                span.end()
+            attempts.record_tunnel(context, pool, began, exc)
             raise
 
     return _prepare_proxy
@@ -178,9 +187,9 @@ class _Attempts:
     ) -> Any:
         """Send a request where some span is current."""
         client = self._client
-        recorder = client.unsuppressed if SUPPRESSIONS.isdisjoint(context) else client.recorder(context)
-        if recorder is NOBODY or not client.active:
+        if not client.active:
             return send(pool, conn, method, url, **named)
+        recorder = client.unsuppressed if SUPPRESSIONS.isdisjoint(context) else client.recorder(context)
         span, point = None, _new(ClientRequest)
         try:
             # A slot never set is slow to read.
@@ -200,9 +209,9 @@ class _Attempts:
                 or isinstance(headers, Redirected)
             ):
                 host, moved = _look_closer(point, context, pool, url, headers, history)
-            if recorder is not ANOTHER:
+            if recorder is OURSELVES:
                 span = client.leaf(None, _CLIENT, point)
-            carried = client.carried(context, span, host, moved)
+            carried = client.carried(recorder, context, span, host, moved)
             if carried is not None:
                 named["headers"] = self._with(headers, *carried)
         except Exception as exc:  # a pool, or headers, of a kind that we do not know
@@ -238,26 +247,24 @@ class _Attempts:
         for name, value in headers.items():  # pairs, in which a name may come more than once
             if name.lower() not in removed:
                 copy.add(name, value)
-        for name, value in added.items():
-            copy.add(name, value)
+        copy.extend(added)
         return copy
 
-    def begin_tunnel(self, context: Context, pool: Any) -> Any:
-        """The span of a CONNECT, to be ended only if it fails. Never raises."""
+    def record_tunnel(self, context: Context, pool: Any, began: int, error: BaseException) -> None:
+        """Make the span of a CONNECT that has failed; ``began`` is in nanoseconds. Never raises."""
         try:
-            return self._begin_tunnel(context, pool)
+            if self._client.recorder(context) is not OURSELVES:
+                return
+            point: ClientRequest = _new(ClientRequest)
+            point.status = point.protocol = point.query = point.error = point.origin = None
+            point.path = point.url = point.resend = None
+            point.method, point.scheme, point.host, point.port = "CONNECT", pool.scheme, pool.host, pool.port
+            span = self._client.late_leaf(None, _CLIENT, point, began)
+            if span is not None:
+                span.fail(error)
+                span.end()
         except Exception as exc:  # a pool, or a provider, of a kind that we do not know
             warn(f"a tunnel through a proxy could not be recorded: {type_name(type(exc))}")
-            return None
-
-    def _begin_tunnel(self, context: Context, pool: Any) -> Any:
-        if self._client.recorder(context) in (NOBODY, ANOTHER):
-            return None
-        point: ClientRequest = _new(ClientRequest)
-        point.status = point.protocol = point.query = point.error = point.origin = None
-        point.path = point.url = point.resend = None
-        point.method, point.scheme, point.host, point.port = "CONNECT", pool.scheme, pool.host, pool.port
-        return self._client.leaf(None, _CLIENT, point)
 
 
 def _look_closer(

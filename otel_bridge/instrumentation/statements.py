@@ -13,10 +13,9 @@ from typing import Any
 
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
 from opentelemetry.trace import SpanKind
-from sqlalchemy.engine.default import DefaultDialect
-from wrapt import register_post_import_hook
 
 from otel_bridge.instrumentation import conflicts
+from otel_bridge.instrumentation.imports import when_imported
 from otel_bridge.instrumentation.query_details import QueryDetails
 from otel_bridge.model.sql import MAX_STATEMENT
 from otel_bridge.model.translate import KnownQuery, Query
@@ -49,7 +48,7 @@ def _notice_contrib(_module: Any) -> None:
     _contrib_imported = True
 
 
-register_post_import_hook(_notice_contrib, "opentelemetry.instrumentation.sqlalchemy.engine")
+when_imported("opentelemetry.instrumentation.sqlalchemy.engine", _notice_contrib)
 
 
 class Statements:
@@ -242,6 +241,8 @@ class _Known:
 
 def _own(dialect: Any, name: str, known: Any) -> FunctionType | None:
     """SQLAlchemy's own method, where the dialect uses it and it does nothing but what ours does."""
+    from sqlalchemy.engine.default import DefaultDialect  # it is there: this dialect is of it
+
     found = DefaultDialect.__dict__.get(name)
     if name in dialect.__dict__ or getattr(type(dialect), name) is not found:
         return None

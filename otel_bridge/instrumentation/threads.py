@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import sys
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -60,6 +60,12 @@ class ThreadsInstrumentor(ReplacingInstrumentor):
             replacements.wrap(module.GreenThread, "__init__", carrying.greenlet)
             replacements.wrap(module.GreenThread, "main", carrying.main)
             replacements.wrap(module, "_spawn_n", carrying.spawn_n)
+            # These only to learn that it is for later. One imported by name before counts as one hand.
+            package, delaying = sys.modules["eventlet"], module.spawn_after
+            replacements.wrap(module, "spawn_after", carrying.spawn_after)
+            replacements.wrap(module, "spawn_after_local", carrying.spawn_after)
+            if getattr(package, "spawn_after", None) is delaying:
+                replacements.replace(package, "spawn_after", module.spawn_after)
 
         def native(module: ModuleType) -> None:
             replacements.wrap(module, "execute", carrying.execute)
@@ -85,12 +91,12 @@ class _Carrying:
     def stop(self) -> None:
         self.active = False
 
-    def carry(self, function: Any, times: int = 1) -> Any:
-        """What to hand on in the place of ``function``. Never raises.
+    def carry(self, function: Any, times: int = 1, args: Sequence[Any] = ()) -> Any:
+        """What to hand on in the place of ``function``, called with ``args``. Never raises.
 
         The wrapped functions leave the context to this one: a frame of theirs may be kept by an exception.
         """
-        if not self.active or function.__class__ is Carried or is_loop(function):
+        if not self.active or function.__class__ is Carried or is_loop(function, args):
             return function
         handed = handed_on(_get(), times)
         return function if handed is None else Carried(function, handed)
@@ -176,11 +182,20 @@ class _Carrying:
         carry = self.carry
 
         def _spawn_n(seconds: Any, func: Any, args: Any, kwargs: Any) -> Any:
-            if _get() and not is_loop(func, args):
-                func = carry(func, DELAYED if seconds else 1)
+            if _get():
+                func = carry(func, DELAYED if seconds else 1, args)
             return found(seconds, func, args, kwargs)
 
         return _spawn_n
+
+    def spawn_after(self, found: _Wrapped) -> _Wrapped:
+        def spawn_after(seconds: Any, *args: Any, **kwargs: Any) -> Any:
+            greenlet = found(seconds, *args, **kwargs)
+            if seconds and getattr(greenlet, _SPAWNED_IN, None) is not None:
+                setattr(greenlet, _SPAWNED_IN, handed_on(_get(), DELAYED))  # it has not begun yet
+            return greenlet
+
+        return spawn_after
 
 
 def _pickles(pool: Any) -> bool:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from otel_bridge.wire.ids import stand_in
+
 #: OTLP's numbers of the span kinds (``opentelemetry.proto.trace.v1.Span.SpanKind``).
 KIND_NAMES = ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
 
@@ -114,7 +116,7 @@ class Trace:
                     by_id[span.span_id] = span
         ordered = sorted(by_id.values(), key=lambda span: (span.start_ns, span.span_id))
         # OSProfiler's "parent_id == base_id": no point above, unless a span with that id really exists.
-        base = trace_id & ((1 << 64) - 1)
+        base = stand_in(trace_id)
         parent_of: dict[int, int] = {}
         orphans = set()
         for span in ordered:

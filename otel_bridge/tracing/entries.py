@@ -10,12 +10,13 @@ from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 from opentelemetry import trace as api
+from opentelemetry.context.context import Context
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode
 
 from otel_bridge.model.redaction import exception_message
 from otel_bridge.tracing import context as ctx
 from otel_bridge.tracing.failure import raised, text_of, type_name
-from otel_bridge.tracing.propagation import Remote
+from otel_bridge.tracing.propagation import Remote, outgoing
 from otel_bridge.tracing.spans import Span
 from otel_bridge.tracing.tracer import Tracer
 from otel_bridge.wire.signing import TraceInfo
@@ -31,6 +32,7 @@ class Recording(Protocol):
 
 
 Leaf = Callable[[str | None, SpanKind, Any], Any]
+LateLeaf = Callable[[str | None, SpanKind, Any, int | None], Any]
 Entry = Callable[..., Any]
 
 
@@ -82,14 +84,31 @@ class ApiRecording:
 
 def leaf(tracer: api.Tracer) -> Leaf:
     """``leaf(name, kind, point)``: a started span that is not current, None when nothing is recorded."""
-    if isinstance(tracer, Tracer):
-        return tracer.leaf
+    return tracer.leaf if isinstance(tracer, Tracer) else _api_leaf(tracer)
 
-    def api_leaf(name: str | None, kind: SpanKind, point: Any) -> ApiRecording | None:
+
+def late_leaf(tracer: api.Tracer) -> LateLeaf:
+    """``late_leaf(name, kind, point, start_time)``: :func:`leaf` of what began before, in nanoseconds."""
+    if not isinstance(tracer, Tracer):
+        return _api_leaf(tracer)
+
+    def our_leaf(name: str | None, kind: SpanKind, point: Any, start_time: int | None) -> Span | None:
+        span = tracer.leaf(name, kind, point)
+        if span is not None and start_time is not None:
+            span._start_time = start_time
+        return span
+
+    return our_leaf
+
+
+def _api_leaf(tracer: api.Tracer) -> Callable[..., ApiRecording | None]:
+    def api_leaf(
+        name: str | None, kind: SpanKind, point: Any, start_time: int | None = None
+    ) -> ApiRecording | None:
         parent = ctx.get().get(ctx.SPAN_KEY)
         if not isinstance(parent, api.Span) or not parent.is_recording():
             return None
-        return ApiRecording(tracer.start_span(name or "", kind=kind), name, point)
+        return ApiRecording(tracer.start_span(name or "", kind=kind, start_time=start_time), name, point)
 
     return api_leaf
 
@@ -111,3 +130,31 @@ def entry(tracer: api.Tracer) -> Entry:
 def span_of(recording: Any) -> api.Span:
     """The span to make current, of what :func:`leaf` and :func:`entry` gave."""
     return cast("api.Span", recording if recording.__class__ is Span else recording.span)
+
+
+def ids_of(recording: Any) -> tuple[int, int]:
+    """Trace id and span id of what :func:`leaf` and :func:`entry` gave."""
+    if recording.__class__ is Span:  # what its span context says, which is made when it is asked for
+        return recording._trace.id, recording._span_id
+    context = recording.get_span_context()
+    return context.trace_id, context.span_id
+
+
+def sending(context: Context, recording: Any) -> tuple[int, int, TraceInfo] | None:
+    """What a request that is sent now is signed with: trace id and span id of what is above it over there.
+
+    Args:
+        context: the current one.
+        recording: of the request; None where it has none: then it hangs below what is current.
+
+    Returns:
+        None where no signed request stands behind it. The trace info has the key.
+    """
+    if recording is None:
+        found = outgoing(context)
+        return None if found is None else (found[0].trace_id, found[0].span_id, found[1])
+    info = ctx.trace_info(context)
+    if info is None:
+        return None
+    trace_id, span_id = ids_of(recording)
+    return (trace_id, span_id, info) if trace_id == info.trace_id else None

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
-from functools import lru_cache
 from time import time
 from typing import Any
 
@@ -28,8 +26,8 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 from otel_bridge.tracing import context as ctx
 from otel_bridge.wire import freshness, signing
 from otel_bridge.wire.freshness import FRESHNESS_HEADER
-from otel_bridge.wire.ids import SPAN_ID_MASK
-from otel_bridge.wire.signing import NO_KEY, Key, KeyRing, TraceInfo
+from otel_bridge.wire.ids import stand_in, traceparent_begin
+from otel_bridge.wire.signing import NO_KEY, KeyRing, TraceInfo
 
 TRACEPARENT = "traceparent"
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?", re.ASCII)
@@ -42,6 +40,8 @@ HEADER_NAMES = frozenset(
     name.lower()
     for name in (signing.TRACE_INFO_HEADER, signing.TRACE_HMAC_HEADER, FRESHNESS_HEADER, TRACEPARENT)
 )
+#: With what OpenTelemetry's own propagators add to them: what has to be taken out where the trace may not go.
+TRACE_HEADERS = HEADER_NAMES | {"tracestate"}
 
 _stamps = False
 
@@ -56,8 +56,9 @@ class Remote(NonRecordingSpan):
     """A verified parent in another process. The gate opens for this class, whatever a context says.
 
     Its span context is valid even for a root, which OSProfiler says by ``parent_id == base_id``: it then
-    has the low half of the trace id as span id. A foreign provider, which would start another trace below
-    an invalid context, so keeps the trace together; readers know that id as "no span above".
+    has the span id that stands in for none (:func:`~otel_bridge.wire.ids.stand_in`). A foreign provider,
+    which would start another trace below an invalid context, so keeps the trace together. Who receives that
+    id from us, and who reads it out of a store, knows it as "no span above".
     """
 
     def __init__(
@@ -80,55 +81,49 @@ class Remote(NonRecordingSpan):
         super().__init__(
             SpanContext(
                 info.trace_id,
-                self.parent_id or (info.trace_id & SPAN_ID_MASK) or 1,
+                self.parent_id or stand_in(info.trace_id),
                 is_remote=True,
                 trace_flags=_SAMPLED,
             )
         )
 
 
-def parse_traceparent(value: str | None) -> tuple[int, int] | None:
-    """Trace id and span id of a W3C ``traceparent``, or None when it is none."""
-    found = read_traceparent(value)
-    return None if found is None else found[:2]
-
-
 def read_traceparent(value: str | None) -> tuple[int, int, bool] | None:
-    """:func:`parse_traceparent`, and whether the sender records the trace."""
+    """Trace id and span id of a W3C ``traceparent``, and whether its sender records; None when it is none."""
     if not value or len(value) > 512:
         return None
     match = _TRACEPARENT.fullmatch(value.strip())
     if match is None:
         return None
-    trace_id, span_id = int(match[1], 16), int(match[2], 16)
-    return (trace_id, span_id, bool(int(match[3], 16) & 1)) if trace_id and span_id else None
+    trace, span, flags = match.groups()
+    trace_id, span_id = int(trace, 16), int(span, 16)
+    return (trace_id, span_id, int(flags, 16) & 1 == 1) if trace_id and span_id else None
 
 
-def beside(info: TraceInfo, traceparent: str | None) -> SpanContext | None:
-    """The span of another trace that a ``traceparent`` beside a valid signature names: to be linked.
+def parent_or_link(info: TraceInfo, traceparent: str | None) -> tuple[int | None, SpanContext | None]:
+    """What a ``traceparent`` beside a valid signature adds to it: who signed vouches for what else is said.
 
-    The request belongs to the signed trace. Who signed it vouches for what else it says.
+    Args:
+        info: what the signature is for. The request belongs to this trace, whatever comes beside it.
+        traceparent: the header; on its own it is untrusted input.
+
+    Returns:
+        The parent's span id, where it names one in the signed trace; else the signed parent counts. And the
+        span of another trace that it names, which is to be linked.
     """
     found = read_traceparent(traceparent)
-    if found is None or found[0] == info.trace_id:
-        return None
-    return SpanContext(found[0], found[1], True, _SAMPLED if found[2] else _NOT_SAMPLED)
+    if found is None:
+        return None, None
+    trace_id, span_id, sampled = found
+    if trace_id != info.trace_id:
+        return None, SpanContext(trace_id, span_id, True, _SAMPLED if sampled else _NOT_SAMPLED)
+    return (None if span_id == stand_in(trace_id) else span_id), None  # the sender has no span of its own
 
 
-def refined_parent(info: TraceInfo, traceparent: str | None) -> int | None:
-    """The parent's span id as a ``traceparent`` beside a valid signature tells it, or None.
-
-    Only within the signed trace: on its own ``traceparent`` is untrusted input.
-    """
-    if traceparent is None:
-        return None
-    found = parse_traceparent(traceparent)
-    return found[1] if found is not None and found[0] == info.trace_id else None
-
-
-@lru_cache(maxsize=256)
-def _traceparents_begin(trace_id: int) -> str:
-    return f"00-{trace_id:032x}-"  # which costs as much as all the rest
+def remote(info: TraceInfo, traceparent: str | None) -> Remote:
+    """The parent that verified trace info names, and the ``traceparent`` beside it."""
+    parent_id, link = parent_or_link(info, traceparent)
+    return Remote(info, parent_id, beside=link)
 
 
 def headers(span_context: SpanContext, info: TraceInfo) -> dict[str, str]:
@@ -146,7 +141,7 @@ def headers(span_context: SpanContext, info: TraceInfo) -> dict[str, str]:
 
 def headers_below(trace_id: int, span_id: int, info: TraceInfo) -> dict[str, str]:
     """:func:`headers` for a span of which the ids are at hand."""
-    traceparent = f"{_traceparents_begin(trace_id)}{span_id:016x}-01"
+    traceparent = f"{traceparent_begin(trace_id)}{span_id:016x}-01"
     key = info.key
     if key is NO_KEY:
         return {TRACEPARENT: traceparent}
@@ -173,17 +168,21 @@ def outgoing(context: Context | None = None) -> tuple[SpanContext, TraceInfo] | 
     return (above, info) if above.trace_id == info.trace_id else None
 
 
+def header(carrier: CarrierT, name: str, getter: Getter[CarrierT]) -> str:
+    """A header's first value; empty where there is none."""
+    found = getter.get(carrier, name)
+    return found[0] if found else ""
+
+
 class OSProfilerPropagator(TextMapPropagator):
     """``X-Trace-Info`` and ``X-Trace-HMAC``, verified on the way in and signed on the way out."""
 
-    def __init__(self, keys: KeyRing, is_fresh: Callable[[str, str, str, Key], bool] | None = None) -> None:
+    def __init__(self, keys: KeyRing) -> None:
         """
         Args:
             keys: verify and, of what is verified, the same one signs.
-            is_fresh: refuses signed headers by their age and use (:func:`otel_bridge.gate.is_fresh`).
         """
         self.keys = keys
-        self._is_fresh = is_fresh
 
     def extract(
         self,
@@ -192,21 +191,11 @@ class OSProfilerPropagator(TextMapPropagator):
         getter: Getter[CarrierT] = default_getter,
     ) -> Context:
         current = ctx.get() if context is None else context
-        packed = getter.get(carrier, signing.TRACE_INFO_HEADER)
-        mac = getter.get(carrier, signing.TRACE_HMAC_HEADER)
-        if not packed or not mac:
-            return current
-        info = self.keys.verify(packed[0], mac[0])
+        packed = header(carrier, signing.TRACE_INFO_HEADER, getter)
+        info = self.keys.verify(packed, header(carrier, signing.TRACE_HMAC_HEADER, getter))
         if info is None:
             return current
-        if self._is_fresh is not None:
-            stamp = getter.get(carrier, FRESHNESS_HEADER)
-            if not self._is_fresh(packed[0], mac[0], stamp[0] if stamp else "", info.key):
-                return current
-        parent = getter.get(carrier, TRACEPARENT)
-        traceparent = parent[0] if parent else None
-        remote = Remote(info, refined_parent(info, traceparent), beside=beside(info, traceparent))
-        return ctx.with_request(current, remote, info)
+        return ctx.with_request(current, remote(info, header(carrier, TRACEPARENT, getter)), info)
 
     def inject(
         self,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from hmac import compare_digest
 from typing import Any, Final, NamedTuple
 
-from otel_bridge.wire.ids import SPAN_ID_MASK
+from otel_bridge.wire.ids import stand_in, traceparent_begin
 from otel_bridge.wire.signing import KeyRing, TraceInfo, pack_ids
 
 #: Traces whose signatures are remembered, of each key and key ring.
@@ -50,7 +50,7 @@ def carrier(span_id: int, info: TraceInfo) -> list[str]:
         if not key:
             return []
         packed, mac = pack_ids(trace_id, 0, key, base_id)
-        found = Signed(packed, mac, f"00-{trace_id:032x}-", info)
+        found = Signed(packed, mac, traceparent_begin(trace_id), info)
         _remember(key.carriers, trace_id, found)
     packed, mac, begin, _says = found
     return [packed, mac, f"{begin}{span_id:016x}-01"]
@@ -76,7 +76,7 @@ def from_carrier(value: Any, keys: KeyRing) -> TraceInfo | None:
         says = keys.verify(packed, mac)
         if says is None:
             return None
-        found = Signed(packed, mac, f"00-{says.trace_id:032x}-", says)
+        found = Signed(packed, mac, traceparent_begin(says.trace_id), says)
         if len(packed) <= _MAX_LENGTH:
             _remember(keys.carriers, packed, found)
     _, _, begin, says = found
@@ -92,7 +92,7 @@ def from_carrier(value: Any, keys: KeyRing) -> TraceInfo | None:
         except ValueError:
             return says
         trace_id, _, key, base_id = says
-        if span_id > 0 and span_id != trace_id & SPAN_ID_MASK:  # that one stands for no span above
+        if span_id > 0 and span_id != stand_in(trace_id):
             return _tuple(TraceInfo, (trace_id, span_id, key, base_id))
     return says
 

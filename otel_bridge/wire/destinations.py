@@ -36,7 +36,7 @@ class Destinations:
         self.allow: Callable[[str], bool] = lru_cache(_REMEMBERED)(self._find)
 
     def _add(self, entry: str) -> None:
-        text = _plain(entry)
+        text = plain_host(entry)
         if text == _EVERYWHERE:
             self._all = True
             return
@@ -60,7 +60,7 @@ class Destinations:
     def _find(self, host: str) -> bool:
         if self._all:
             return True
-        name = _plain(host)
+        name = plain_host(host)
         if name in self._names or any(name.endswith(domain) for domain in self._domains):
             return True
         try:
@@ -71,9 +71,9 @@ class Destinations:
         return any(form in network for network in self._networks for form in forms)
 
 
-def _plain(host: str) -> str:
+def plain_host(host: str) -> str:
     """A host in the one spelling that is compared: no brackets, no dot at the end, lower case; ASCII
-    where that is unambiguous."""
+    where that is unambiguous. Never raises."""
     text = host.strip().lower().rstrip(".")
     if text.startswith("[") and text.endswith("]"):
         text = text[1:-1]

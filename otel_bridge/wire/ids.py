@@ -13,6 +13,7 @@ import os
 import re
 import uuid
 from binascii import unhexlify
+from functools import lru_cache
 
 TRACE_ID_BITS = 128
 SPAN_ID_MASK = (1 << 64) - 1
@@ -60,6 +61,27 @@ def parent_span_id(base_id: str, parent_id: str | None) -> int:
     return 0 if bits == _bits(base_id) else bits & SPAN_ID_MASK
 
 
+def stand_in(trace_id: int) -> int:
+    """The span id that says "no span above" where a format has to have one, as ``traceparent`` does.
+
+    It is what the ``base_id`` gives as a point's id, or 1 where that would be the invalid 0.
+    """
+    return trace_id & SPAN_ID_MASK or 1
+
+
+def parent_id(trace_id: int, span_id: int, base_id: str | None = None) -> str:
+    """What OSProfiler calls the parent: the UUID of a span id, and the ``base_id`` where there is no span.
+
+    Args:
+        trace_id: of the trace.
+        span_id: of the span above; 0 and :func:`stand_in` say that there is none.
+        base_id: how the trace is named, where that is not the UUID of ``trace_id``.
+    """
+    if span_id and span_id != stand_in(trace_id):
+        return _canonical(span_id)
+    return _canonical(trace_id) if base_id is None else base_id
+
+
 def base_id(trace_id: int) -> str:
     """The ``base_id`` of a trace id, as a UUID string."""
     return _canonical(trace_id)
@@ -99,6 +121,12 @@ def format_trace_id(trace_id: int) -> str:
 def format_span_id(span_id: int) -> str:
     """16 lower-case hexadecimal digits."""
     return f"{span_id:016x}"
+
+
+@lru_cache(maxsize=256)
+def traceparent_begin(trace_id: int) -> str:
+    """How each ``traceparent`` of a trace begins, up to the span id: what costs as much as all the rest."""
+    return f"00-{trace_id:032x}-"
 
 
 def new_base_id() -> str:

@@ -37,7 +37,7 @@ class _KeyedHash:
 class Key:
     """One HMAC key. It shows itself nowhere: neither ``repr`` nor ``str`` nor a pickle gives it away."""
 
-    __slots__ = ("_sha1", "_sha256", "_text", "algorithm", "carriers")
+    __slots__ = ("_raw", "_sha1", "_sha256", "_text", "algorithm", "carriers")
 
     def __init__(self, text: str, algorithm: str = "sha1") -> None:
         """
@@ -54,6 +54,7 @@ class Key:
             raise ValueError(f"unknown HMAC algorithm {algorithm!r}: sha1 or sha256")
         raw = text.encode("utf-8", "surrogateescape")
         self._text = text
+        self._raw = raw
         self.algorithm = algorithm
         #: What was signed for messages' contexts; :mod:`otel_bridge.wire.carrier`'s.
         self.carriers: dict[int, Any] = {}
@@ -76,9 +77,7 @@ class Key:
         return compare_digest(keyed.hexdigest(data), mac)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Key) and compare_digest(
-            self._text.encode("utf-8", "surrogateescape"), other._text.encode("utf-8", "surrogateescape")
-        )
+        return isinstance(other, Key) and compare_digest(self._raw, other._raw)
 
     def __hash__(self) -> int:
         return hash((Key, self._text))
@@ -97,7 +96,7 @@ class _NoKey(Key):
 
     def __init__(self) -> None:
         super().__init__("none")
-        self._text = ""
+        self._text, self._raw = "", b""
 
     def __bool__(self) -> bool:
         return False

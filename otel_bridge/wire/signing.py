@@ -71,6 +71,24 @@ class TraceInfo(NamedTuple):
     #: The ``base_id`` as received, where it is not the canonical UUID of ``trace_id``; else None.
     base_id: str | None = None
 
+    @classmethod
+    def of(cls, base_id: str, parent_id: str | None, key: Key) -> TraceInfo | None:
+        """What OSProfiler's ids say.
+
+        Args:
+            base_id: of the trace.
+            parent_id: of the point above; the ``base_id`` or None: there is none.
+            key: signs whatever is sent on.
+
+        Returns:
+            None for a ``base_id`` that names no trace, the nil UUID.
+        """
+        trace_id = ids.trace_id(base_id)
+        if not trace_id:
+            return None
+        odd = None if ids.base_id(trace_id) == base_id else base_id
+        return cls(trace_id, ids.parent_span_id(base_id, parent_id), key, odd)
+
 
 class KeyRing:
     """The keys that a service accepts, in the order in which they are tried; the first one signs."""
@@ -112,7 +130,7 @@ class KeyRing:
             return None
         found = None
         for key in self.keys:
-            if compare_digest(key._text.encode("utf-8", "surrogateescape"), wanted):
+            if compare_digest(key._raw, wanted):
                 found = key
         return found
 
@@ -163,15 +181,7 @@ def _unpack(raw: bytes, key: Key) -> TraceInfo | None:
         return None
     if parent_id is not None and not isinstance(parent_id, str):
         return None
-    trace_id = ids.trace_id(base_id)
-    if not trace_id:
-        return None
-    return TraceInfo(
-        trace_id,
-        ids.parent_span_id(base_id, parent_id),
-        key,
-        None if ids.base_id(trace_id) == base_id else base_id,
-    )
+    return TraceInfo.of(base_id, parent_id, key)
 
 
 def _unpack_canonical(raw: bytes, key: Key) -> TraceInfo | None:
@@ -228,12 +238,12 @@ def pack_ids(trace_id: int, span_id: int, key: Key, base_id: str | None = None) 
 
     Args:
         trace_id: of the trace.
-        span_id: of the span below which the receiver is to record; 0, or the low half of the trace id:
-            there is none, which OSProfiler says by ``parent_id == base_id``.
+        span_id: of the span below which the receiver is to record; 0, or what stands in for it
+            (:func:`..ids.stand_in`): there is none, which OSProfiler says by ``parent_id == base_id``.
         key: signs.
         base_id: how the trace was named to us, where that is not the UUID of ``trace_id``.
     """
-    if not span_id or span_id == trace_id & ids.SPAN_ID_MASK:
+    if not span_id or span_id == (trace_id & ids.SPAN_ID_MASK or 1):  # ids.stand_in(), without the call
         base = ids.base_id(trace_id) if base_id is None else base_id
         return pack(base, base, key)
     if base_id is not None:

@@ -183,7 +183,7 @@ def test_sighup_changes_the_policy_of_a_service_on_oslo_service(tmp_path, receiv
     with service.running():
         assert service.all(False)
         service.configure("sampling_ratio = 1")
-        assert service.all(False), "nothing looks at the file until it is told"
+        assert service.all(False), "an unsigned request is no reason to look at the file"
         over = threading.Event()
 
         def load():

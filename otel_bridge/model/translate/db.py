@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from otel_bridge.model import sql
 from otel_bridge.model.redaction import error_code, redact_text, truncate
-from otel_bridge.model.translate.point import CAPTURE_LIMIT, NAME_LIMIT, Point, number_of, text_of
+from otel_bridge.model.translate.point import NAME_LIMIT, Point, number_of, text_of
 from otel_bridge.model.translate.statement import simple_namespace, summarise
 
 #: Name of SQLAlchemy's dialect -> db.system.name.
@@ -24,6 +24,10 @@ _OTHER_SYSTEM: Final = "other_sql"
 _REMEMBERED: Final = 12288
 #: Parameters are cut to that many characters.
 _PARAMETER_LIMIT: Final = 1024
+#: And before, on the caller's thread, to that many: what is masked may be longer than its mask.
+PARAMETER_CAPTURE_LIMIT: Final = 4 * _PARAMETER_LIMIT
+#: Ends the text of one that was cut then.
+_CUT: Final = f"...[at least {PARAMETER_CAPTURE_LIMIT} characters]"
 #: Of these it is told how many rows they have affected.
 _CHANGING: Final = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE", "MERGE"})
 
@@ -138,9 +142,10 @@ def _add_details(attributes: dict[str, Any], details: Details, summary: str) -> 
 
 
 def _parameter(text: str) -> str:
-    if len(text) >= CAPTURE_LIMIT:  # its last word was cut: half a secret is not recognised
-        text = text[: text.rfind(" ") + 1] or text
-    return truncate(redact_text(text), _PARAMETER_LIMIT)
+    if len(text) < PARAMETER_CAPTURE_LIMIT:
+        return truncate(redact_text(text), _PARAMETER_LIMIT)
+    text = text[: text.rfind(" ") + 1] or text  # its last word was cut: half a secret is not recognised
+    return redact_text(text)[: _PARAMETER_LIMIT - len(_CUT)] + _CUT
 
 
 @lru_cache(maxsize=1024)
