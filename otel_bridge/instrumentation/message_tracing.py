@@ -14,11 +14,8 @@ from otel_bridge.settings import RpcTraceInfo
 from otel_bridge.tracing import context as ctx
 from otel_bridge.tracing import entries
 from otel_bridge.tracing.failure import text_of, type_name
-from otel_bridge.tracing.propagation import outgoing
-from otel_bridge.tracing.spans import Span
 from otel_bridge.wire.signing import KeyRing
 
-_get, _TRACE_INFO = ctx.get, ctx.TRACE_INFO_KEY
 #: What oslo.messaging's drivers append to the class and module of an exception that another process raised.
 _REMOTE = "_Remote"
 #: What they append to its text.
@@ -79,33 +76,15 @@ def begin_sending(
     """
     try:
         span = tracing.leaf(None, kind, describe(kind, transport, target, ctxt, message))
-        if span is None:
-            return None, _handed_on(ctxt, trace_info)
-        info: Any = _get().get(_TRACE_INFO)
-        if info is None:
+        # Without a span of its own, for want of room, the message hands the trace on all the same.
+        found = entries.sending(ctx.get(), span)
+        if found is None:
             return span, ctxt
-        trace_id, span_id = ids_of(span)
-        return span, carrying(ctxt, span_id, info, trace_info) if trace_id == info.trace_id else ctxt
+        _, above, info = found
+        return span, carrying(ctxt, above, info, trace_info)
     except Exception as exc:  # a transport, target or message of another make than we know
         warn(f"an outgoing message could not be traced: {type_name(type(exc))}")
         return None, ctxt
-
-
-def _handed_on(ctxt: Any, trace_info: RpcTraceInfo) -> Any:
-    """The context of a message without a span: a trace that has no room for more of them here goes on."""
-    found = outgoing()
-    if found is None:
-        return ctxt
-    above, info = found
-    return carrying(ctxt, above.span_id, info, trace_info)
-
-
-def ids_of(span: Any) -> tuple[int, int]:
-    """Trace id and span id of what a fast entry gave; of our own span without making a span context."""
-    if span.__class__ is Span:
-        return span._trace.id, span._span_id
-    context = span.get_span_context()
-    return context.trace_id, context.span_id
 
 
 def system_of(transport: Any) -> str | None:

@@ -21,7 +21,6 @@ from otel_bridge.instrumentation.message_tracing import (
     begin_sending,
     exchange_of,
     fail,
-    ids_of,
     system_of,
 )
 from otel_bridge.log import warn
@@ -190,7 +189,7 @@ class _Consumed:
             if info.parent_span_id:
                 sender = SpanContext(info.trace_id, info.parent_span_id, True, SAMPLED)
                 entries.span_of(self.span).add_link(sender)
-        ids = ids_of(self.span)
+        ids = entries.ids_of(self.span)
         for _, message in self.taken:
             serve_below(message, *ids)
 

@@ -17,7 +17,6 @@ from otel_bridge.instrumentation.message_tracing import (
     begin_sending,
     exchange_of,
     fail,
-    ids_of,
     system_of,
 )
 from otel_bridge.log import warn
@@ -156,7 +155,7 @@ def traced_process(process: Callable[..., Any], tracing: MessageTracing) -> Call
             kind = _SERVER if point.kind == CALL else _CONSUMER
             span: Any = tracing.entry(info, None, kind, point)
             if ctxt.__class__ is not dict or TRACE_INFO in ctxt:
-                serve_below(message, *ids_of(span))
+                serve_below(message, *entries.ids_of(span))
             _watch_reply(message, span)
         except Exception as exc:  # a server, transport or message of another make than we know
             warn(f"an incoming message could not be traced: {type_name(type(exc))}")
