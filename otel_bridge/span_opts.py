@@ -124,7 +124,7 @@ and thread.name.
 Record the parameters of SQL statements, db.query.parameter.*: at most 32 of a statement, each cut to 1024
 characters, and none of a batch. Values of secret names (see redact_keys) and whatever looks like a hash, a
 token or a key are masked, binary ones shown by their length. Everything else that users store is then in the
-spans, so this is for debugging. Costs the service about a hundredth of a millisecond for each statement.
+spans, so this is for debugging.
 """),
     ),
     cfg.BoolOpt(
