@@ -119,7 +119,9 @@ def _replace(handle: runtime.Handle | None, replacements: Replacements) -> None:
     if handle is None:
         web.adopt(osprofiler.web, None, None, replacements)
         return
-    from otel_bridge.instrumentation.requests import guard  # which a client, soon over, does not wait for
+    from otel_bridge.instrumentation.connection_pools import (
+        guard,  # which a client, soon over, does not wait for
+    )
 
     provider = handle.tracer_provider
     # Without an exporter the gate was not opened; upstream's enable(), called later, is not to open it.

@@ -33,7 +33,7 @@ def adopt(upstream: ModuleType, tracer_provider: api.TracerProvider, replacement
     """Replace ``send``, which ``osprofiler.requests.enable()`` gives to requests' adapter, and did.
 
     It signs whatever is sent, as upstream does. What of it may not leave is taken out below, by
-    :func:`otel_bridge.instrumentation.requests.guard`.
+    :func:`otel_bridge.instrumentation.connection_pools.guard`.
 
     Args:
         upstream: ``osprofiler.requests``.
