@@ -324,6 +324,18 @@ def test_an_environment_that_is_broken_costs_the_span_and_one_line(cloud, openst
     assert [headers["X-Trace-HMAC"] is None for headers in cloud.requests] == [False, False]
 
 
+#: Prints at the end for how long the end may last.
+_TELL = """
+import atexit
+
+def tell():
+    from otel_bridge import runtime
+    print("exit timeout:", runtime._handle._pipeline.exit_timeout)
+
+atexit.register(tell)
+"""
+
+
 @pytest.mark.parametrize("collector", ["away", "hanging"])
 def test_a_collector_that_is_of_no_use_costs_two_seconds_and_one_line(cloud, openstack, collector):
     """The command's result and exit code are its own."""
@@ -334,12 +346,13 @@ def test_a_collector_that_is_of_no_use_costs_two_seconds_and_one_line(cloud, ope
     began = time.monotonic()
     plain = openstack("--os-profile", "key", *create(cloud), OTEL_BRIDGE_ACTIVATE="0")
     between = time.monotonic()
-    done = openstack("--os-profile", "key", *create(cloud), OTEL_EXPORTER_OTLP_ENDPOINT=url)
+    done = openstack("--os-profile", "key", *create(cloud), before=_TELL, OTEL_EXPORTER_OTLP_ENDPOINT=url)
     took = time.monotonic() - between
     server.close()
     assert done.returncode == 0
     assert len(done.stderr.splitlines()) <= len(plain.stderr.splitlines()) + 1
     assert "Traceback" not in done.stderr
+    assert done.stdout.splitlines()[-1] == "exit timeout: 2.0"
     # Loading OpenTelemetry takes a part of a second on a busy machine as well.
     assert took < (between - began) * 2 + command.EXIT_TIMEOUT + 2
 

@@ -36,22 +36,24 @@ def test_disabled_means_nobody():
 
 
 @pytest.mark.parametrize(
-    ("state", "text", "admitted"),
+    ("state", "text", "admitted", "counted"),
     [
-        (None, "any", True),
-        (None, "", False),
-        (COMMON, "common", True),
-        (COMMON, "any", False),
-        (False, "any", False),
+        (None, "any", True, 0),
+        (None, "", False, 0),
+        (COMMON, "common", True, 0),
+        (COMMON, "any", False, 1),
+        (False, "any", False, 0),
     ],
 )
-def test_a_key_named_in_clear_is_one_of_the_processs_own(state, text, admitted):
+def test_a_key_named_in_clear_is_one_of_the_processs_own(state, text, admitted, counted):
+    before = gate.refused.value()
     if state is False:
         gate.disable()
     elif state is not None:
         gate.enable(state)
     found = gate.key_for(text)
     assert (found is not None and found.reveal() == text) == admitted
+    assert gate.refused.value() == before + counted
 
 
 def test_refusals_are_counted():
@@ -116,6 +118,7 @@ def test_files_are_looked_after_once_a_second_and_only_when_something_comes_in(m
     assert looks == [], "they have only just been read"
     now[0] += 1
     gate.key_for("common")
+    assert looks == ["keys", "policy"]
     gate.keys()
     gate.first_key()
     assert looks == ["keys", "policy"]
@@ -191,6 +194,9 @@ def test_a_service_without_keys_takes_none_that_a_message_names():
     """It may have a policy for unsigned requests all the same; osprofiler.web.enable changes nothing."""
     gate.enable(KeyRing(), strict=True)
     gate.enable(KeyRing())
+    before = gate.refused.value()
     assert gate.key_for("any") is None
+    assert gate.refused.value() == before + 1
     gate.enable(COMMON)
     assert gate.key_for("common") is not None
+    assert gate.refused.value() == before + 1

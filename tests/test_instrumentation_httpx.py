@@ -18,7 +18,7 @@ from opentelemetry import propagate
 from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 from opentelemetry.instrumentation.utils import suppress_http_instrumentation, suppress_instrumentation
 from opentelemetry.trace import SpanKind, StatusCode
-from recorders import KEY, Recorder, attributes, span_id
+from recorders import KEY, PATIENCE, Recorder, attributes, span_id
 
 from otel_bridge.global_tracing import GlobalPropagator
 from otel_bridge.instrumentation import conflicts
@@ -129,7 +129,7 @@ def test_an_error_of_the_server_is_one_of_the_span(
     [
         ("refused", {}, "httpx.ConnectError"),
         ("/drop", {}, "httpx.RemoteProtocolError"),
-        ("/hang", {"timeout": 0.05}, "httpx.ReadTimeout"),
+        ("/hang", {"timeout": httpx.Timeout(PATIENCE, read=0.05)}, "httpx.ReadTimeout"),
     ],
 )
 def test_a_request_that_fails_ends_its_span(
@@ -146,9 +146,13 @@ def test_a_request_that_fails_ends_its_span(
 def test_a_cancelled_request_ends_its_span(fast: Recorder, here: Origin) -> None:
     async def send() -> None:
         async with httpx.AsyncClient(trust_env=False) as client:
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.05):
-                    await client.get(f"{here.url}/hang", timeout=None)
+            request = asyncio.create_task(client.get(f"{here.url}/hang", timeout=None))
+            async with asyncio.timeout(PATIENCE):
+                while not here.seen:
+                    await asyncio.sleep(0.001)
+            request.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await request
 
     with fast.request():
         asyncio.run(send())

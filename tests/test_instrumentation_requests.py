@@ -1,4 +1,4 @@
-"""instrumentation/requests.py: what urllib3, requests and keystoneauth1 send, on real servers."""
+"""instrumentation/requests.py, connection_pools.py: urllib3, requests and keystoneauth1, on real servers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from opentelemetry.instrumentation.urllib3 import URLLib3Instrumentor as Contrib
 from opentelemetry.instrumentation.utils import suppress_http_instrumentation, suppress_instrumentation
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.trace import SpanKind, StatusCode
-from recorders import KEY, Recorder, attributes, span_id
+from recorders import KEY, PATIENCE, Recorder, attributes, span_id
 from urllib3.util.retry import Retry
 
 from otel_bridge.instrumentation import conflicts
@@ -155,7 +155,11 @@ def test_an_error_of_the_server_is_one_of_the_span(
 FAILURES: list[tuple[str, dict[str, Any], str]] = [
     ("refused", {}, "urllib3.exceptions.NewConnectionError"),
     ("/drop", {}, "http.client.RemoteDisconnected"),
-    ("/hang", {"timeout": 0.05}, "urllib3.exceptions.ReadTimeoutError"),
+    (
+        "/hang",
+        {"timeout": urllib3.Timeout(connect=PATIENCE, read=0.05)},
+        "urllib3.exceptions.ReadTimeoutError",
+    ),
 ]
 
 

@@ -611,16 +611,53 @@ def test_contrib_beside_ours_is_harmless(tracer, timer, ours_first):
     assert changed(before, attributes(*MODULES)) == set()
 
 
-def test_ours_idles_where_another_one_still_stands_on_it(tracer, timer):
-    theirs = ThreadingInstrumentor()
+def in_new_pool():
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        submit(pool, int)
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "carries", "hand_on"),
+    [
+        (
+            concurrent.futures.ThreadPoolExecutor,
+            "submit",
+            lambda pool, function: function.__class__ is Carried,
+            in_new_pool,
+        ),
+        (threading.Thread, "start", lambda thread: "run" in vars(thread), lambda: in_thread(int)),
+    ],
+    ids=["submit", "start"],
+)
+def test_ours_idles_where_another_one_still_stands_on_it(tracer, monkeypatch, owner, name, carries, hand_on):
+    """What is below ours gets what ours was given."""
+    found, seen = getattr(owner, name), []
+
+    def last(*args):
+        seen.append(carries(*args))
+        return found(*args)
+
+    monkeypatch.setattr(owner, name, last)
     with instrumented():
-        theirs.instrument()
-    try:
-        with tracer.start_as_current_span("unit"), concurrent.futures.ThreadPoolExecutor(1) as pool:
-            item = submit(pool, lambda: carried.HANDS_KEY in context_api.get_current())
-            assert item is False
-    finally:
-        theirs.uninstrument()
+        ours = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *args: ours(*args))
+        with tracer.start_as_current_span("unit"):
+            hand_on()
+        assert seen == [True]
+    with tracer.start_as_current_span("unit"):
+        hand_on()
+    assert seen == [True, False]
+
+
+def test_greenlets_are_given_nothing_where_another_one_still_stands_on_ours(tracer, monkeypatch):
+    with instrumented():
+        ours = eventlet.greenthread.GreenThread.__init__
+        monkeypatch.setattr(eventlet.greenthread.GreenThread, "__init__", lambda *args: ours(*args))
+        with tracer.start_as_current_span("unit"):
+            during = eventlet.greenthread.GreenThread(None)
+    with tracer.start_as_current_span("unit"):
+        afterwards = eventlet.greenthread.GreenThread(None)
+    assert [module._SPAWNED_IN in vars(made) for made in (during, afterwards)] == [True, False]
 
 
 def test_afterwards_everything_is_as_it_was():

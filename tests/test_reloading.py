@@ -330,7 +330,11 @@ def test_the_mutate_hook_goes_by_the_values_that_oslo_config_has_then(policy_rel
 
 
 def test_a_mutate_hook_of_another_time_or_service_does_nothing(policy_reloader, conf):
-    policy_reloader.mutated(cfg.ConfigOpts(), {})
+    other = cfg.ConfigOpts()
+    opts.register_opts(other)
+    other.set_override("sampling_ratio", 1, "otel_bridge")
+    policy_reloader.mutated(other, {})
+    assert gate.unsigned == [Policy(0.0)]
     policy_reloader.stop()
     gate.decide(Policy(0.75))
     policy_reloader.mutated(conf, {})

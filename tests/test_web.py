@@ -454,6 +454,15 @@ def test_a_second_filter_in_the_pipeline_adds_nothing(gated, sink):
     assert len(sink.spans) == 1
 
 
+def test_a_second_filter_does_not_refuse_what_the_first_has_refused(gated, sink):
+    """A signed request that is not fresh counts once."""
+    gate.require_fresh(60)
+    before = gate.refused.value()
+    assert Response(gated(gated(hello)), request()).read() == b"hello"
+    assert sink.spans == []
+    assert gate.refused.value() == before + 1
+
+
 def test_a_file_is_handed_to_the_server_as_it_is(gated, sink):
     file = FileWrapper(io.BytesIO(b"x"))
     file.read = None
