@@ -16,11 +16,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from environments import clean_environ
+from speaking import signed_environ
+
 from otel_bridge import gate, profiler, runtime
 from otel_bridge.adopt import osprofiler as adoption
 from otel_bridge.settings import GateSettings, Settings
-from otel_bridge.wire import signing
-from otel_bridge.wire.signing import Key, KeyRing
+from otel_bridge.wire.signing import KeyRing
 
 #: Seconds that a process may take which a test starts.
 PATIENCE = 60.0
@@ -84,8 +86,7 @@ def unit(base_id: str = BASE, parent_id: str | None = PARENT) -> Iterator[Any]:
 
 def signed(path: str = "/", key: str = KEY, base_id: str = BASE, parent_id: str = PARENT) -> dict[str, Any]:
     """The environ of a signed request."""
-    info, mac = signing.pack(base_id, parent_id, Key(key))
-    return {**unsigned(path), "HTTP_X_TRACE_INFO": info, "HTTP_X_TRACE_HMAC": mac}
+    return {**unsigned(path), **signed_environ(base_id, parent_id, key)}
 
 
 def unsigned(path: str = "/") -> dict[str, Any]:
@@ -140,14 +141,25 @@ class Receiver(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, hanging: bool = False) -> None:
-        self.spans: list[Any] = []
+        #: ``ExportTraceServiceRequest``, as they came.
+        self.requests: list[Any] = []
         self.hanging = hanging
         self.over = threading.Event()
         super().__init__(("127.0.0.1", 0), _Receiving)
         self.netloc = f"127.0.0.1:{self.server_address[1]}"
+        self.url = f"http://{self.netloc}"
+
+    @property
+    def groups(self) -> list[Any]:
+        """``ResourceSpans``: spans with the resource that they are of."""
+        return [group for request in self.requests for group in request.resource_spans]
+
+    @property
+    def spans(self) -> list[Any]:
+        return [span for group in self.groups for scope in group.scope_spans for span in scope.spans]
 
     def named(self) -> list[str]:
-        return sorted(span.name for span in list(self.spans))
+        return sorted(span.name for span in self.spans)
 
 
 class _Receiving(BaseHTTPRequestHandler):
@@ -163,9 +175,7 @@ class _Receiving(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.headers.get("Content-Encoding") == "gzip":
             body = gzip.decompress(body)
-        for group in ExportTraceServiceRequest.FromString(body).resource_spans:
-            for scope in group.scope_spans:
-                self.server.spans += scope.spans
+        self.server.requests.append(ExportTraceServiceRequest.FromString(body))
         self.send_response(200)
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -190,21 +200,15 @@ def receiving(hanging: bool = False) -> Iterator[Receiver]:
 
 def run(code: str, *arguments: str, activate: bool = True, **environ: str) -> Any:
     """What another interpreter, in which the drivers are known, prints as JSON on its last line."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("OTEL_")}
+    path = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    activation = {"OTEL_BRIDGE_ACTIVATE": "1" if activate else "0", "PYTHONPATH": os.pathsep.join(path)}
     head = "import otel_bridge.adopt.activate\n" if activate else ""
     made = subprocess.run(
         [sys.executable, "-c", head + textwrap.dedent(code), *arguments],
         capture_output=True,
         text=True,
         timeout=PATIENCE,
-        env={
-            **kept,
-            "OTEL_BRIDGE_ACTIVATE": "1" if activate else "0",
-            "PYTHONPATH": os.pathsep.join(
-                [str(Path(__file__).parent), *filter(None, [kept.get("PYTHONPATH")])]
-            ),
-            **environ,
-        },
+        env=clean_environ(**activation | environ),
     )
     assert made.returncode == 0, made.stderr
     return json.loads(made.stdout.splitlines()[-1])

@@ -1,4 +1,7 @@
-"""Virtual environments with what is installed here, and with this package only once it is installed there."""
+"""What programs of the tests run in: variables, and virtual environments with what is installed here.
+
+This package is only in an environment once it is installed there.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,12 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 _BOUND = 120.0  # seconds
+
+
+def clean_environ(**more: str) -> dict[str, str]:
+    """This process's variables and ``more``, without those from outside that configure a service."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "OS_"))}
+    return kept | more
 
 
 def run(*command: object, **environ: str) -> str:

@@ -1,12 +1,15 @@
-"""HTTP spoken byte by byte, to servers of ours."""
+"""HTTP spoken to servers: byte by byte to ours, and signed requests to any."""
 
 from __future__ import annotations
 
 import http.client
 import json
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from otel_bridge.wire import signing
 
 
 @dataclass
@@ -50,17 +53,40 @@ def send(
 
 
 def request(
-    url: str, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
+    url: str,
+    method: str,
+    path: str,
+    body: bytes = b"",
+    headers: Mapping[str, str] | None = None,
+    timeout: float = 20,
 ) -> Reply:
-    """One ordinary request."""
+    """One ordinary request, with so many seconds for each step."""
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=20)
+    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=timeout)
     try:
-        connection.request(method, path, body or None, headers or {})
+        connection.request(method, path, body or None, dict(headers or {}))
         response = connection.getresponse()
         return Reply(response.status, response.headers, response.read())
     finally:
         connection.close()
+
+
+def signed_headers(base_id: str, parent_id: str | None = None, key: str = "key") -> dict[str, str]:
+    """The headers of a signed request.
+
+    Args:
+        base_id: of its trace.
+        parent_id: what it is below; None: it is the first one of its trace.
+        key: signs it.
+    """
+    info, mac = signing.pack(base_id, base_id if parent_id is None else parent_id, signing.Key(key))
+    return {"X-Trace-Info": info, "X-Trace-HMAC": mac}
+
+
+def signed_environ(base_id: str, parent_id: str | None = None, key: str = "key") -> dict[str, str]:
+    """The same as a WSGI server hands them on."""
+    headers = signed_headers(base_id, parent_id, key)
+    return {"HTTP_" + name.upper().replace("-", "_"): value for name, value in headers.items()}
 
 
 class _Stream:

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import textwrap
 from typing import Any
 
 import pytest
+from environments import clean_environ
 from opentelemetry import baggage
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context.context import Context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from speaking import signed_headers
 
 from otel_bridge import gate
 from otel_bridge.global_tracing import GlobalPropagator
 from otel_bridge.tracing import context as ctx
 from otel_bridge.tracing.propagation import Remote
-from otel_bridge.wire import signing
-from otel_bridge.wire.signing import Key, KeyRing
+from otel_bridge.wire.signing import KeyRing
 
 BASE, PARENT = "0af76519-16cd-43dd-8448-eb211c80319c", "11111111-2222-4333-8444-555555555555"
 FOREIGN = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -38,8 +38,7 @@ def both() -> GlobalPropagator:
 
 
 def signed() -> dict[str, str]:
-    info, mac = signing.pack(BASE, PARENT, Key("key"))
-    return {"X-Trace-Info": info, "X-Trace-HMAC": mac}
+    return signed_headers(BASE, PARENT)
 
 
 def test_a_traceparent_brings_no_parent_whoever_reads_it(both):
@@ -102,14 +101,13 @@ UNTOUCHED = [False, "CompositePropagator", THEIRS]
 
 
 def set_up(prelude: str = "", set_global: bool = True, again: str = "", **environ: str) -> tuple[Any, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
     done = subprocess.run(
         [
             sys.executable,
             "-c",
             textwrap.dedent(CODE).format(prelude=prelude, set_global=set_global, again=again),
         ],
-        env={**kept, **environ},
+        env=clean_environ(**environ),
         capture_output=True,
         text=True,
         timeout=60,

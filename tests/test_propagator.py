@@ -16,6 +16,7 @@ from opentelemetry.sdk.trace import TracerProvider as SdkProvider
 from opentelemetry.trace import SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from requests.structures import CaseInsensitiveDict
+from speaking import signed_headers
 
 from otel_bridge import gate, log, propagator, runtime
 from otel_bridge.global_tracing import GlobalPropagator
@@ -25,15 +26,14 @@ from otel_bridge.tracing import context as ctx
 from otel_bridge.tracing import propagation
 from otel_bridge.tracing.propagation import Remote
 from otel_bridge.tracing.sampling import HmacSampler
-from otel_bridge.wire import freshness, ids, signing
+from otel_bridge.wire import freshness, ids
 from otel_bridge.wire.signing import Key, KeyRing, TraceInfo
 
 BASE, PARENT = "0af76519-16cd-43dd-8448-eb211c80319c", "11111111-2222-4333-8444-555555555555"
 
 
 def signed(key: str = "key") -> dict[str, str]:
-    info, mac = signing.pack(BASE, PARENT, Key(key))
-    return {"X-Trace-Info": info, "X-Trace-HMAC": mac}
+    return signed_headers(BASE, PARENT, key)
 
 
 @pytest.fixture(autouse=True)
@@ -222,9 +222,8 @@ def test_a_sender_without_a_span_of_its_own_names_none(provider, headers):
 
 @pytest.mark.parametrize("make", [GatedPropagator, GlobalPropagator])
 def test_below_a_root_without_a_span_there_is_a_root(provider, make):
-    packed, mac = signing.pack(BASE, BASE, Key("key"))
     sent: dict[str, str] = {}
-    make().inject(sent, make().extract({"X-Trace-Info": packed, "X-Trace-HMAC": mac}, Context()))
+    make().inject(sent, make().extract(signed_headers(BASE), Context()))
     assert "traceparent" in sent
     span = provider.get_tracer("t").start_span("s", make().extract(sent, Context()))
     assert span.context.trace_id == ids.trace_id(BASE)
@@ -233,11 +232,8 @@ def test_below_a_root_without_a_span_there_is_a_root(provider, make):
 
 def test_below_a_root_without_a_span_the_sdk_records_with_our_sampler():
     """The SDK has to have a parent to stay in the trace: the one that readers know as none."""
-    packed, mac = signing.pack(BASE, BASE, Key("key"))
     sent: dict[str, str] = {}
-    GatedPropagator().inject(
-        sent, GatedPropagator().extract({"X-Trace-Info": packed, "X-Trace-HMAC": mac}, Context())
-    )
+    GatedPropagator().inject(sent, GatedPropagator().extract(signed_headers(BASE), Context()))
     w3c = TraceContextTextMapPropagator()
     for extract in (GatedPropagator().extract, CompositePropagator([GatedPropagator(), w3c]).extract):
         sdk = SdkProvider(HmacSampler(), shutdown_on_exit=False)

@@ -1,18 +1,17 @@
 """runtime.py: the process's own pipeline, from configuration to shutdown."""
 
-import gzip
 import logging
 import os
 import subprocess
 import sys
 import textwrap
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from adopting import receiving
 from opentelemetry import trace as api
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from oslo_config import cfg
+from speaking import signed_environ, signed_headers
 
 import otel_bridge
 from otel_bridge import gate, opts, profiler, propagator, runtime, web
@@ -24,52 +23,20 @@ from otel_bridge.wire.signing import Key, TraceInfo
 BASE = "0af76519-16cd-43dd-8448-eb211c80319c"
 
 
-class Receiver(ThreadingHTTPServer):
-    """An OTLP endpoint that keeps what it receives."""
-
-    def __init__(self):
-        self.requests = []
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                if self.headers.get("Content-Encoding") == "gzip":
-                    body = gzip.decompress(body)
-                receiver.requests.append((self.path, ExportTraceServiceRequest.FromString(body)))
-                self.send_response(200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *args):
-                pass
-
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.daemon_threads = True
-        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-    def spans(self):
-        return [
-            (span.name, {a.key: a.value for a in group.resource.attributes})
-            for _path, request in self.requests
-            for group in request.resource_spans
-            for scope in group.scope_spans
-            for span in scope.spans
-        ]
-
-
 @pytest.fixture
 def receiver():
-    server = Receiver()
-    yield server
-    server.shutdown()
-    server.server_close()
+    with receiving() as server:
+        yield server
+
+
+def resources(receiver):
+    """The attributes of each span's resource."""
+    return [
+        {a.key: a.value for a in group.resource.attributes}
+        for group in receiver.groups
+        for scope in group.scope_spans
+        for _ in scope.spans
+    ]
 
 
 @pytest.fixture(autouse=True)
@@ -101,8 +68,7 @@ def serve_signed(app=None):
         start_response("200 OK", [])
         return [b"ok"]
 
-    info, mac = signing.pack(BASE, BASE, Key("key"))
-    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "HTTP_X_TRACE_INFO": info, "HTTP_X_TRACE_HMAC": mac}
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", **signed_environ(BASE)}
     web.WsgiMiddleware.factory({})(app or hello)(environ, lambda *args: None)
 
 
@@ -112,8 +78,8 @@ def test_a_signed_request_arrives_with_the_services_resource(receiver):
     )
     serve_signed()
     assert handle.tracer_provider.force_flush()
-    ((name, resource),) = receiver.spans()
-    assert name == "GET /"
+    assert receiver.named() == ["GET /"]
+    (resource,) = resources(receiver)
     assert resource["service.name"].string_value == "nova-compute"
     assert resource["host.name"].string_value == "cmp1"
     assert resource["process.pid"].int_value == os.getpid()
@@ -133,7 +99,7 @@ def test_a_provider_taken_before_setup_follows_it(receiver):
     assert otel_bridge.get_tracer_provider() is early
     serve_signed()
     early.force_flush()
-    assert len(receiver.spans()) == 1
+    assert len(receiver.spans) == 1
 
 
 def test_the_environment_alone_will_do(receiver, monkeypatch):
@@ -144,7 +110,7 @@ def test_the_environment_alone_will_do(receiver, monkeypatch):
     gate.enable(signing.KeyRing.parse("key"))
     serve_signed()
     provider.force_flush()
-    ((_name, resource),) = receiver.spans()
+    (resource,) = resources(receiver)
     assert resource["service.name"].string_value == "mine"
 
 
@@ -199,11 +165,7 @@ def test_a_collector_that_is_down_costs_spans_that_are_counted(caplog):
 
 def attributes(receiver):
     return [
-        {a.key: a.value.string_value or a.value.int_value for a in span.attributes}
-        for _path, request in receiver.requests
-        for group in request.resource_spans
-        for scope in group.scope_spans
-        for span in scope.spans
+        {a.key: a.value.string_value or a.value.int_value for a in span.attributes} for span in receiver.spans
     ]
 
 
@@ -283,7 +245,7 @@ def test_whatever_goes_wrong_the_service_starts_untraced_and_setup_may_be_called
     assert runtime.current() is again is not handle
     serve_signed()
     assert again.tracer_provider.force_flush()
-    assert len(receiver.spans()) == 1
+    assert len(receiver.spans) == 1
 
 
 def test_a_policy_that_cannot_be_rendered_is_ignored_and_the_service_traced(tmp_path, caplog):
@@ -301,7 +263,7 @@ def test_after_shutdown_nothing_is_traced_and_setup_may_begin_anew(receiver):
     otel_bridge.setup(conf_with(endpoint=receiver.url))
     serve_signed()
     otel_bridge.get_tracer_provider().force_flush()
-    assert len(receiver.spans()) == 1
+    assert len(receiver.spans) == 1
 
 
 def test_a_handle_that_is_shut_down_is_no_longer_the_processs(receiver):
@@ -314,7 +276,7 @@ def test_a_handle_that_is_shut_down_is_no_longer_the_processs(receiver):
     first.shutdown()  # it has been; the provider is the second one's now
     serve_signed()
     second.tracer_provider.force_flush()
-    assert len(receiver.spans()) == 1
+    assert len(receiver.spans) == 1
 
 
 PROGRAM = """
@@ -371,13 +333,13 @@ def run(receiver, program):
 def test_no_span_is_lost_at_exit(receiver, program, code, spans):
     done = run(receiver, program)
     assert (done.returncode, done.stderr) == (code, "")
-    assert len(receiver.spans()) == spans
+    assert len(receiver.spans) == spans
 
 
 def test_each_forked_process_is_an_instance_of_its_own(receiver):
     run(receiver, "serve()\nif os.fork() == 0: serve()\nelse: os.wait()")
-    instances = {resource["service.instance.id"].string_value for _name, resource in receiver.spans()}
-    pids = {resource["process.pid"].int_value for _name, resource in receiver.spans()}
+    instances = {resource["service.instance.id"].string_value for resource in resources(receiver)}
+    pids = {resource["process.pid"].int_value for resource in resources(receiver)}
     assert (len(instances), len(pids)) == (2, 2)
 
 
@@ -466,11 +428,11 @@ def private_conf():
 
 def test_a_connection_string_is_enough_for_a_private_configuration(receiver, private_conf):
     """The options are registered on the ConfigOpts that is given, and on no other."""
-    address = f"otel://{receiver.url.removeprefix('http://')}?store=sqlite:x"
+    address = f"otel://{receiver.netloc}?store=sqlite:x"
     handle = otel_bridge.setup(private_conf, project="placement", service="placement", connection=address)
     serve_signed()
     handle.tracer_provider.force_flush()
-    ((_name, resource),) = receiver.spans()
+    (resource,) = resources(receiver)
     assert resource["service.name"].string_value == "placement"
     assert (handle.settings.store, handle.settings.instrument) == ("sqlite:x", ())
     assert "otel_bridge" in private_conf
@@ -479,13 +441,13 @@ def test_a_connection_string_is_enough_for_a_private_configuration(receiver, pri
 
 def test_without_a_configuration_the_keys_come_later(receiver, caplog):
     """A service that tells osprofiler.web.enable() its keys gets a pipeline now, and no complaint."""
-    handle = otel_bridge.setup(None, connection=f"otel://{receiver.url.removeprefix('http://')}")
+    handle = otel_bridge.setup(None, connection=f"otel://{receiver.netloc}")
     serve_signed()
     assert otel_bridge.stats().made == 0
     web.enable("key")
     serve_signed()
     handle.tracer_provider.force_flush()
-    assert len(receiver.spans()) == 1
+    assert len(receiver.spans) == 1
     assert caplog.records == []
 
 
@@ -522,8 +484,7 @@ def is_traced(key=None):
     """Whether a request, signed with ``key`` if there is one, is traced, and what it would send on."""
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/"}
     if key is not None:
-        info, mac = signing.pack(BASE, BASE, Key(key))
-        environ.update(HTTP_X_TRACE_INFO=info, HTTP_X_TRACE_HMAC=mac)
+        environ |= signed_environ(BASE, key=key)
     sent = []
 
     def application(environ, start_response):
@@ -640,8 +601,7 @@ def test_shutdown_forgets_what_the_environment_said_all_at_once(monkeypatch):
     assert propagator.environment_keys()
     tracer = runtime.get_tracer_provider().get_tracer("test")
     runtime.shutdown()
-    info, mac = signing.pack(BASE, BASE, Key("key"))
-    context = propagator.GatedPropagator().extract({"X-Trace-Info": info, "X-Trace-HMAC": mac})
+    context = propagator.GatedPropagator().extract(signed_headers(BASE))
     to_bad = tracer.start_span("GET", context, api.SpanKind.CLIENT, {"url.full": "http://bad.example/"})
     assert to_bad.is_recording()
     carrier = {}

@@ -48,6 +48,7 @@ class Endpoint:
 
     def hang(self, ctxt: Any) -> None:
         self.hanging.wait(20)
+        self.hanging.clear()  # the next one hangs again
 
     def go_on(self, ctxt: Any) -> None:
         self.hanging.set()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import signal
 
 import pytest
+from environments import build
 
+from e2e import servers
 from e2e.jaeger import Jaeger
 from e2e.rabbitmq import RabbitMQ
 from e2e.runs import Start
@@ -34,6 +36,19 @@ def rabbitmq(_sigterm_stops_the_servers):
 def jaeger(_sigterm_stops_the_servers, tmp_path_factory):
     with Jaeger(tmp_path_factory.mktemp("jaeger")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory):
+    """Of this package, as it is now."""
+    return build(tmp_path_factory.mktemp("dist"))[0]
+
+
+@pytest.fixture
+def backend(tmp_path):
+    """The embedded one, new for each test."""
+    with servers.Backend(tmp_path / "traces.sqlite") as backend:
+        yield backend
 
 
 @pytest.fixture

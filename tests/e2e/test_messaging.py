@@ -7,13 +7,14 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import amqp
 import pytest
+from bus import Instrument, instrumenting
 from opentelemetry.trace import SpanKind, StatusCode
 from oslo_config import cfg
 from recorders import Recorder
@@ -28,7 +29,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # eventlet's own, which futurist imports
     import oslo_messaging
 
-    from otel_bridge.instrumentation.messaging import MessagingInstrumentor, register_options
+    from otel_bridge.instrumentation.messaging import register_options
 
 pytestmark = pytest.mark.e2e
 
@@ -116,30 +117,14 @@ def fleet(rabbitmq: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[F
 
 
 @pytest.fixture
-def recorder() -> Recorder:
-    return Recorder()
-
-
-@pytest.fixture
-def instrument(recorder: Recorder) -> Iterator[Callable[..., None]]:
-    instrumentor = MessagingInstrumentor()
-
-    def switch_on(**settings: Any) -> None:
-        instrumentor.instrument(
-            tracer_provider=recorder.provider, keys=KeyRing([KEY]), settings=Settings(**settings)
-        )
-
-    yield switch_on
-    if instrumentor.is_instrumented_by_opentelemetry:
-        instrumentor.uninstrument()
+def instrument() -> Iterator[Instrument]:
+    with instrumenting(KeyRing([KEY])) as switch_on:
+        yield switch_on
 
 
 @pytest.fixture
 def trace_id() -> int:
     return next(_trace_ids)
-
-
-Instrument = Callable[..., None]
 
 
 def only(recorder: Recorder, kind: SpanKind) -> Any:
@@ -149,7 +134,7 @@ def only(recorder: Recorder, kind: SpanKind) -> Any:
 
 def test_call(fleet: Fleet, instrument: Instrument, recorder: Recorder, trace_id: int) -> None:
     """A call is answered as ever; CLIENT here, SERVER below it there."""
-    instrument()
+    instrument(recorder)
     with recorder.request(trace_id, KEY):
         answer = fleet.client(server="host-1").call({"request_id": "req-1"}, "boot", name="vm")
     assert answer == "vm runs"
@@ -179,7 +164,7 @@ def test_errors(
     error_type: str,
 ) -> None:
     """What the endpoint raises fails both spans, under the name that it has there."""
-    instrument()
+    instrument(recorder)
     with recorder.request(trace_id, KEY), pytest.raises(raised):
         fleet.client(server="host-1").call({}, method)
     client, (server,) = only(recorder, SpanKind.CLIENT), fleet.ours[0].of(trace_id)
@@ -191,7 +176,7 @@ def test_errors(
 
 def test_timeout(fleet: Fleet, instrument: Instrument, recorder: Recorder, trace_id: int) -> None:
     """A call that times out fails CLIENT; SERVER ends later, below it, and well."""
-    instrument()
+    instrument(recorder)
     with recorder.request(trace_id, KEY), pytest.raises(oslo_messaging.MessagingTimeout):
         fleet.client(server="host-2").prepare(timeout=0.5).call({}, "hang")
     client = only(recorder, SpanKind.CLIENT)
@@ -203,7 +188,7 @@ def test_timeout(fleet: Fleet, instrument: Instrument, recorder: Recorder, trace
 
 def test_cast(fleet: Fleet, instrument: Instrument, recorder: Recorder, trace_id: int) -> None:
     """A cast is PRODUCER and CONSUMER; what the endpoint raises is seen there alone."""
-    instrument()
+    instrument(recorder)
     with recorder.request(trace_id, KEY):
         fleet.client(server="host-1").cast({}, "fail")
     producer, (consumer,) = only(recorder, SpanKind.PRODUCER), fleet.ours[0].of(trace_id)
@@ -214,7 +199,7 @@ def test_cast(fleet: Fleet, instrument: Instrument, recorder: Recorder, trace_id
 
 def test_fanout(fleet: Fleet, instrument: Instrument, recorder: Recorder, trace_id: int) -> None:
     """A fanout is one PRODUCER, and a CONSUMER on each host."""
-    instrument()
+    instrument(recorder)
     with recorder.request(trace_id, KEY):
         fleet.client(fanout=True).cast({}, "boot", name="all")
     producer = only(recorder, SpanKind.PRODUCER)
@@ -225,7 +210,7 @@ def test_fanout(fleet: Fleet, instrument: Instrument, recorder: Recorder, trace_
 
 def test_untraced(fleet: Fleet, instrument: Instrument, recorder: Recorder, trace_id: int) -> None:
     """Untraced and forged messages are served as ever, and leave nothing: nowhere, before or after."""
-    instrument()
+    instrument(recorder)
     client = fleet.client(server="host-1")
     forged = {"otel_bridge": ["eyJ9", "0" * 40, "x" * 10_000], "trace_info": {"hmac_key": ["?"]}}
     for ctxt in ({}, forged):
@@ -243,7 +228,7 @@ def test_notification(
     fleet: Fleet, instrument: Instrument, recorder: Recorder, trace_id: int, driver: str, priority: str
 ) -> None:
     """A notification is PRODUCER and CONSUMER; what the listener raises is on its span."""
-    instrument()
+    instrument(recorder)
     with recorder.request(trace_id, KEY):
         getattr(fleet.notifier("events", driver), priority)({}, "instance.create", {"a": 1})
     producer = only(recorder, SpanKind.PRODUCER)
@@ -262,7 +247,7 @@ def _said(service: Service, trace_id: int) -> list[dict[str, Any]]:
 
 def test_batch(fleet: Fleet, instrument: Instrument, recorder: Recorder) -> None:
     """A batch has a CONSUMER for each trace, linked to the further messages of that trace."""
-    instrument()
+    instrument(recorder)
     first, second = next(_trace_ids), next(_trace_ids)
     notifier = fleet.notifier("batches")
     # Two hosts take them in turns, in batches of three.
@@ -293,7 +278,7 @@ def test_plain_osprofiler(
 
     It takes us along if it has the key or hands its context on, whatever else is in it.
     """
-    instrument(rpc_trace_info=mode)
+    instrument(recorder, settings=Settings(rpc_trace_info=mode))
     before = [len(service.lines()) for service in fleet.ours]
     with recorder.request(trace_id, KEY):
         assert fleet.client("plain").call({}, "relay", topic="ours", anew=anew) == "relayed runs"
@@ -322,7 +307,7 @@ def test_on_the_wire(
     fleet: Fleet, instrument: Instrument, recorder: Recorder, trace_id: int, mode: str
 ) -> None:
     """The key is in a message only if the operator wants it there, and never in a notification."""
-    instrument(rpc_trace_info=mode)
+    instrument(recorder, settings=Settings(rpc_trace_info=mode))
     port = int(fleet.url.rpartition(":")[2].strip("/"))
     connection = amqp.Connection(f"127.0.0.1:{port}", connect_timeout=5)
     connection.connect()

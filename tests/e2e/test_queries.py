@@ -7,7 +7,6 @@ import sqlalchemy as sa
 from opentelemetry.trace import SpanKind, StatusCode
 from oslo_db import exception as oslo_exception
 from oslo_db.sqlalchemy.engines import create_engine as oslo_create_engine
-from recorders import Recorder
 
 from e2e.mariadb import MariaDB
 from otel_bridge.instrumentation.engines import trace_engine
@@ -29,11 +28,6 @@ VOLUMES = sa.Table(
 def url(_sigterm_stops_the_servers):
     with MariaDB() as server:
         yield server.create_database("cinder")
-
-
-@pytest.fixture
-def recorder():
-    return Recorder()
 
 
 @pytest.fixture(params=[sa.create_engine, oslo_create_engine], ids=["plain", "oslo.db"])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from speaking import request
 
 from otel_bridge.cli import example
 from otel_bridge.cli.processes import Process, free_ports, wait_for
@@ -57,12 +57,7 @@ class _Server:
         )
 
     def get(self, path="/"):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_BOUND)
-        try:
-            connection.request("GET", path)
-            return int(connection.getresponse().read())
-        finally:
-            connection.close()
+        return int(request(f"http://127.0.0.1:{self.port}", "GET", path, timeout=_BOUND).body)
 
     def is_up(self):
         """Whether every worker has answered by now: one that is still starting ends otherwise."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -12,13 +11,14 @@ import uuid
 from pathlib import Path
 
 import pytest
-from environments import ROOT
+from environments import ROOT, clean_environ
+from speaking import signed_headers
 
 from otel_bridge.cli.processes import Process, free_ports, is_served, wait_for
 from otel_bridge.collector import Server
 from otel_bridge.model.trace import KIND_NAMES
 from otel_bridge.stores import open_store
-from otel_bridge.wire import ids, signing
+from otel_bridge.wire import ids
 
 pytestmark = pytest.mark.integration
 
@@ -41,8 +41,7 @@ def store(tmp_path, backend):
 
 def environ(backend: Server) -> dict[str, str]:
     """oslo.config's spelling of ``[otel_bridge] endpoint``; nothing of OpenTelemetry's from outside."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "OS_"))}
-    return kept | {"OS_OTEL_BRIDGE__ENDPOINT": backend.otlp_endpoint}
+    return clean_environ(OS_OTEL_BRIDGE__ENDPOINT=backend.otlp_endpoint)
 
 
 def tree(trace) -> list[tuple[int, str, str]]:
@@ -80,8 +79,7 @@ def ask(url: str, key: str = "", body: object = None) -> tuple[object, str]:
     base_id = str(uuid.uuid4())
     headers = {"Content-Type": "application/json"}
     if key:
-        info, mac = signing.pack(base_id, base_id, signing.Key(key))
-        headers |= {signing.TRACE_INFO_HEADER: info, signing.TRACE_HMAC_HEADER: mac}
+        headers |= signed_headers(base_id, key=key)
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data=data, headers=headers)
     with urllib.request.urlopen(request, timeout=_BOUND) as response:
@@ -143,11 +141,10 @@ def test_the_worker_answers_and_is_part_of_the_trace(backend, store):
 
 
 def test_the_mixed_fleet_is_one_trace(tmp_path):
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "OS_"))}
     done = subprocess.run(
         [sys.executable, "run.py"],
         cwd=_EXAMPLES / "mixed_fleet",
-        env=kept | {"TMPDIR": str(tmp_path)},
+        env=clean_environ(TMPDIR=str(tmp_path)),
         capture_output=True,
         text=True,
         timeout=4 * _BOUND,

@@ -5,7 +5,6 @@ Real processes: the Flask example, and programs of a few lines, with a real OTLP
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import signal
@@ -19,10 +18,11 @@ from typing import Any
 
 import pytest
 from adopting import PATIENCE, Receiver, receiving
+from environments import clean_environ
+from speaking import request, signed_headers
 
 from otel_bridge.cli.processes import Process, free_ports, wait_for
-from otel_bridge.wire import ids, signing
-from otel_bridge.wire.signing import Key
+from otel_bridge.wire import ids
 
 for _name in ("flask", "requests", "sqlalchemy"):
     pytest.importorskip(f"opentelemetry.instrumentation.{_name}")
@@ -46,8 +46,7 @@ class Configurator(_OTelSDKConfigurator):
 
 
 def headers_of(base_id: str, key: str = KEY) -> dict[str, str]:
-    info, mac = signing.pack(base_id, PARENT, Key(key))
-    return {"X-Trace-Info": info, "X-Trace-HMAC": mac}
+    return signed_headers(base_id, PARENT, key)
 
 
 def refused() -> dict[str, dict[str, str]]:
@@ -118,8 +117,7 @@ def way(request: pytest.FixtureRequest) -> dict[str, str]:
 
 def environment(receiver: Receiver, **further: str) -> dict[str, str]:
     """Nothing of OpenTelemetry's that this test has not set."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
-    return {**kept, "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{receiver.netloc}", **further}
+    return clean_environ(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, **further)
 
 
 class Service:
@@ -130,13 +128,9 @@ class Service:
         self.process = Process(log.name, [*INSTRUMENT, *arguments], log=log, env=environ)
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
-        try:
-            connection.request("GET", path, headers=dict(headers or {}))
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode()
-        finally:
-            connection.close()
+        url = f"http://127.0.0.1:{self.port}"
+        answer = request(url, "GET", path, headers=headers, timeout=PATIENCE)
+        return answer.status, answer.body.decode()
 
     def answers(self) -> bool:
         try:
@@ -433,19 +427,32 @@ def test_ours_wait_until_the_application_imports_the_library(receiver, name, req
     assert json.loads(done.stdout.splitlines()[-1]) == [[], True]
 
 
-METRICS = """
+#: Says whose providers of the three signals there are.
+PROVIDERS = """
 import json
-from opentelemetry import metrics, trace
-found = metrics.get_meter_provider(), trace.get_tracer_provider()
+from opentelemetry import _logs, metrics, trace
+found = metrics.get_meter_provider(), _logs.get_logger_provider(), trace.get_tracer_provider()
 print(json.dumps([type(provider).__module__ for provider in found]))
 """
 
 
 @pytest.mark.parametrize(
-    ("exporter", "module"),
-    [(None, "opentelemetry.metrics._internal"), ("console", "opentelemetry.sdk.metrics._internal")],
+    ("asked", "meters", "loggers"),
+    [
+        ({}, "opentelemetry.metrics._internal", "opentelemetry._logs._internal"),
+        (
+            {"OTEL_METRICS_EXPORTER": "console"},
+            "opentelemetry.sdk.metrics._internal",
+            "opentelemetry._logs._internal",
+        ),
+        (
+            {"OTEL_LOGS_EXPORTER": "console"},
+            "opentelemetry.metrics._internal",
+            "opentelemetry.sdk._logs._internal",
+        ),
+    ],
+    ids=["none", "metrics", "logs"],
 )
-def test_metrics_are_the_sdks_where_the_user_asks_for_them(receiver, by_distro, exporter, module):
-    asked = {} if exporter is None else {"OTEL_METRICS_EXPORTER": exporter}
-    done = run(METRICS, environment(receiver, **by_distro, **asked))
-    assert json.loads(done.stdout.splitlines()[0]) == [module, TRACED[0]], done.stderr
+def test_other_signals_are_the_sdks_where_the_user_asks_for_them(receiver, by_distro, asked, meters, loggers):
+    done = run(PROVIDERS, environment(receiver, **by_distro, **asked))
+    assert json.loads(done.stdout.splitlines()[0]) == [meters, loggers, TRACED[0]], done.stderr

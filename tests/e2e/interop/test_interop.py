@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
-import socket
 import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
-from environments import Environment, build, link_libraries
+from environments import Environment, link_libraries
+from speaking import request, signed_headers
 
 from e2e import servers
 from e2e.interop.redis_server import Redis
 from e2e.servers.installing import Installed
-from otel_bridge.cli.processes import Process, free_ports, wait_for
+from otel_bridge.cli.processes import Process, free_ports, is_served, wait_for
 from otel_bridge.model.trace import KIND_NAMES, SpanRecord, Trace
-from otel_bridge.wire import ids, signing
+from otel_bridge.wire import ids
 
 pytestmark = pytest.mark.e2e
 
-KEY = "the-right-key"
 _HERE = Path(__file__).parent
 _BOUND = 30.0  # seconds
 
@@ -36,11 +35,10 @@ def upstream(tmp_path_factory) -> Environment:
 
 
 @pytest.fixture(scope="module")
-def with_bridge(tmp_path_factory) -> Environment:
+def with_bridge(tmp_path_factory, wheel) -> Environment:
     """The same, with otel_bridge installed."""
     directory = tmp_path_factory.mktemp("bridge")
     environment = Environment(directory / "venv", link_libraries(directory / "libraries"))
-    wheel = build(tmp_path_factory.mktemp("dist"))[0]
     Installed("interop", _HERE / "requirements.txt").pip(
         environment, "install", "--no-deps", "--no-index", wheel
     )
@@ -53,12 +51,6 @@ def redis(tmp_path_factory) -> Iterator[Redis]:
         yield redis
 
 
-@pytest.fixture
-def backend(tmp_path):
-    with servers.Backend(tmp_path / "traces.sqlite") as backend:
-        yield backend
-
-
 class Chain:
     """The services, each with the URL of the next one."""
 
@@ -66,16 +58,11 @@ class Chain:
         self.directory, self.processes, self._ports = directory, processes, ports
 
     def get(self, service: str, headers: dict[str, str]) -> str:
-        connection = http.client.HTTPConnection("127.0.0.1", self._ports[service], timeout=_BOUND)
-        try:
-            connection.request("GET", "/things", headers=headers)
-            response = connection.getresponse()
-            text = response.read().decode()
-        finally:
-            connection.close()
+        url = f"http://127.0.0.1:{self._ports[service]}"
+        reply = request(url, "GET", "/things", headers=headers, timeout=_BOUND)
         logs = {name: process.output()[-2000:] for name, process in self.processes.items()}
-        assert response.status == 200, f"{text}\n{logs}"
-        return text
+        assert reply.status == 200, f"{reply.body!r}\n{logs}"
+        return reply.body.decode()
 
 
 @pytest.fixture
@@ -89,7 +76,7 @@ def start(
             ports = dict(zip(("plain", "ours", "standard", "last"), free_ports(4), strict=True))
             urls = {name: f"http://127.0.0.1:{port}/things" for name, port in ports.items()}
             export = f"[otel_bridge]\nendpoint = {backend.endpoint}\n"
-            profiler = f"[profiler]\nenabled = true\nhmac_keys = {KEY}\n"
+            profiler = f"[profiler]\nenabled = true\nhmac_keys = {servers.KEY}\n"
 
             def file(name: str, text: str) -> Path:
                 (tmp_path / name).write_text(text)
@@ -125,31 +112,23 @@ def start(
                 process = Process(name, argv, log=tmp_path / f"{name}.log", env=_environ(sdk, name))
                 processes[name] = stack.enter_context(process)
             for name, process in processes.items():
-                up = _answering(ports[name]) if name in ports else lambda p=process: "started" in p.output()
+                up = partial(is_served, ports[name]) if name in ports else partial(_has_started, process)
                 wait_for(name, up, timeout=_BOUND, processes=[process])
             return Chain(tmp_path, processes, ports)
 
         yield start
 
 
+def _has_started(process: Process) -> bool:
+    return "started" in process.output()
+
+
 def _environ(sdk: dict[str, str], name: str) -> dict[str, str]:
     return {"PATH": "/usr/bin:/bin", "HOME": "/tmp", **(sdk if name == "standard" else {})}
 
 
-def _answering(port: int) -> Callable[[], bool]:
-    def look() -> bool:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=5).close()
-        except OSError:
-            return False
-        return True
-
-    return look
-
-
 def signed(base_id: str) -> dict[str, str]:
-    info, mac = signing.pack(base_id, base_id, signing.Key(KEY))
-    return {signing.TRACE_INFO_HEADER: info, signing.TRACE_HMAC_HEADER: mac}
+    return signed_headers(base_id, key=servers.KEY)
 
 
 def points(upstream: Environment, redis: Redis, base_id: str) -> list[dict[str, object]]:
@@ -193,7 +172,7 @@ _SIGNED = "HTTP_X_TRACE_INFO HTTP_X_TRACE_HMAC HTTP_TRACEPARENT"
     ("environ", "last_options", "sent", "shape"),
     [
         pytest.param(
-            {"OTEL_PROPAGATORS": "osprofiler,tracecontext", "OTEL_BRIDGE_HMAC_KEYS": KEY},
+            {"OTEL_PROPAGATORS": "osprofiler,tracecontext", "OTEL_BRIDGE_HMAC_KEYS": servers.KEY},
             "",
             _SIGNED,
             [*_UNTIL_STANDARD, *_LAST],

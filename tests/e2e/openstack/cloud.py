@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from speaking import signed_headers
+
 from otel_bridge.cli.processes import wait_for
-from otel_bridge.wire import ids, signing
+from otel_bridge.wire import ids
 
 from .places import GLANCE_URL, KEYSTONE_URL, NOVA_URL
 from .settings import PASSWORDS
@@ -108,9 +110,7 @@ class Cloud:
         if body is not None:
             headers["Content-Type"] = "application/json"
         if trace_id:
-            base_id = ids.base_id(trace_id)
-            info, mac = signing.pack(base_id, base_id, signing.Key(self.hmac_key))
-            headers |= {signing.TRACE_INFO_HEADER: info, signing.TRACE_HMAC_HEADER: mac}
+            headers |= signed_headers(ids.base_id(trace_id), key=self.hmac_key)
         assert parts.hostname is not None
         connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=_TIMEOUT)
         try:

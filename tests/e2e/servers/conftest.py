@@ -1,4 +1,4 @@
-"""Environments with the servers in them, made once, and a backend for each test."""
+"""Environments with the servers in them, made once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from environments import Environment, build, copy_libraries, link_libraries
+from environments import Environment, copy_libraries, link_libraries
 
 from e2e import servers
 
@@ -16,11 +16,6 @@ from e2e import servers
 @pytest.fixture(scope="session")
 def installed() -> servers.Installed:
     return servers.Installed()
-
-
-@pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(tmp_path_factory.mktemp("dist"))[0]
 
 
 @pytest.fixture(scope="session")
@@ -73,9 +68,3 @@ def serve(request, installed, tmp_path) -> Callable[..., servers.Running]:
         return servers.Running(directory, command, service, configuration)
 
     return serve
-
-
-@pytest.fixture
-def backend(tmp_path):
-    with servers.Backend(tmp_path / "traces.sqlite") as backend:
-        yield backend

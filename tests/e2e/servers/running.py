@@ -13,12 +13,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from speaking import request, signed_headers
+
 from e2e.servers.commands import Command
 from otel_bridge.cli.processes import Process, ProcessError, free_ports, wait_for
 from otel_bridge.collector import Server
 from otel_bridge.model.trace import KIND_NAMES, Trace
 from otel_bridge.stores import TraceNotFound, open_store
-from otel_bridge.wire import ids, signing
+from otel_bridge.wire import ids
 
 KEY = "the-right-key"
 _HERE = Path(__file__).parent
@@ -161,23 +163,14 @@ class Running:
         return set(list(self.served.values())[-count:])
 
     def _get(self, path: str = "/sales", base_id: str = "", key: str = "") -> int:
-        headers = {}
-        if base_id:
-            info, mac = signing.pack(base_id, base_id, signing.Key(key))
-            headers = {signing.TRACE_INFO_HEADER: info, signing.TRACE_HMAC_HEADER: mac}
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=_BOUND)
-        try:
-            connection.request("GET", path, headers=headers)
-            response = connection.getresponse()
-            body = response.read()
-        finally:
-            connection.close()
-        if response.status == 503:  # what a server says while its workers change
+        headers = signed_headers(base_id, key=key) if base_id else {}
+        reply = request(f"http://127.0.0.1:{self._port}", "GET", path, headers=headers, timeout=_BOUND)
+        if reply.status == 503:  # what a server says while its workers change
             raise http.client.HTTPException("nobody there")
-        if response.status != 200:
+        if reply.status != 200:
             logs = "".join(log.read_text(errors="replace") for log in self.process.log.parent.glob("*log"))
-            raise ProcessError(f"answered {response.status}: {logs[-2000:]}")
-        return int(body)
+            raise ProcessError(f"answered {reply.status}: {logs[-2000:]}")
+        return int(reply.body)
 
 
 def _members(group: int) -> set[int]:
