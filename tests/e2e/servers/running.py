@@ -26,8 +26,8 @@ KEY = "the-right-key"
 _HERE = Path(__file__).parent
 _BOUND = 30.0
 
-#: What Apache logs, and answers with 500, when mod_wsgi's daemon process ended with a request that it had taken
-#: already. One graceful restart in ten does that, of an application without any tracing too.
+#: What Apache logs, and answers with 500, when mod_wsgi's daemon process ended with a request that it had
+#: taken already. One graceful restart in ten does that, of an application without any tracing, too.
 _DAEMON_GONE = "Truncated or oversized response headers received from daemon process"
 
 
