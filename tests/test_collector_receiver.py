@@ -30,6 +30,7 @@ from otel_bridge.collector import Server, receiver
 from otel_bridge.collector.listener import Limits
 from otel_bridge.model.trace import SpanRecord
 from otel_bridge.stores import otlp_json
+from otel_bridge.stores.protocol import TraceQuery
 from otel_bridge.stores.sqlite import SqliteStore
 
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
@@ -155,7 +156,7 @@ def test_concurrent_requests_are_each_acknowledged_when_stored(url, path):
 
     with ThreadPoolExecutor(16) as pool:
         assert all(pool.map(one, range(1, 65)))
-    (summary,) = [one for one in SqliteStore(path).list(limit=1000) if one.trace_id == trace_id]
+    (summary,) = [one for one in SqliteStore(path).list(TraceQuery(limit=1000)) if one.trace_id == trace_id]
     assert summary.span_count == 64
 
 
@@ -256,7 +257,7 @@ def test_requests_with_some_bytes_changed_are_answered_and_the_store_stays_reada
             body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
         assert post(url, bytes(body), headers).status < 500
     store = SqliteStore(path)
-    for summary in store.list(limit=5):
+    for summary in store.list(TraceQuery(limit=5)):
         trace = store.get(summary.trace_id)
         assert trace.summary().span_count == summary.span_count
         otlp_json.decode(json.loads(otlp_json.dumps(trace.spans)))

@@ -10,6 +10,7 @@ from span_records import structures
 from otel_bridge.collector import ingest, rows, schema
 from otel_bridge.model.trace import SpanRecord, Trace
 from otel_bridge.stores import otlp_json
+from otel_bridge.stores.protocol import TraceQuery
 from otel_bridge.stores.sqlite import SqliteStore
 
 
@@ -48,9 +49,9 @@ def test_the_list_is_right_after_each_batch(tmp_path_factory, spans, size):
             assert store.list() == [expected.summary()]
             for service in "abc":
                 there = [expected.summary()] if service in expected.summary().services else []
-                assert store.list(service=service) == there
-                assert store.list(service=service, since_ns=expected.start_ns) == there
-                assert store.list(service=service, since_ns=expected.start_ns + 1) == []
+                assert store.list(TraceQuery(service=service)) == there
+                assert store.list(TraceQuery(service=service, since_ns=expected.start_ns)) == there
+                assert store.list(TraceQuery(service=service, since_ns=expected.start_ns + 1)) == []
         assert count(connection, "trace_services") == len(expected.summary().services)
 
 

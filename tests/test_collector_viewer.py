@@ -10,6 +10,7 @@ from speaking import request, send
 from otel_bridge.collector import Server, ingest
 from otel_bridge.model.trace import SpanRecord
 from otel_bridge.stores import TraceNotFound, open_store, otlp_json
+from otel_bridge.stores.protocol import TraceQuery
 from otel_bridge.stores.sqlite import SqliteStore
 
 SECOND = 10**9
@@ -182,7 +183,7 @@ def test_reading_over_http_is_reading_the_file(tmp_path_factory, spans):
         by_file, by_http = SqliteStore(path), open_store(server.viewer_url)
         assert by_http.get(7) == by_file.get(7)
         for options in ({}, {"service": "a"}, {"errors_only": True}, {"min_duration_ns": 5}, {"since_ns": 9}):
-            assert by_http.list(**options) == by_file.list(**options)
+            assert by_http.list(TraceQuery(**options)) == by_file.list(TraceQuery(**options))
         with pytest.raises(TraceNotFound):
             by_http.get(8)
 

@@ -10,6 +10,7 @@ from loopback import answer, serving
 from otel_bridge.model.trace import SpanRecord, TraceSummary
 from otel_bridge.stores import StoreError, TraceNotFound, otlp_json
 from otel_bridge.stores.embedded import EmbeddedStore, summary_from_json, summary_to_json
+from otel_bridge.stores.protocol import TraceQuery
 
 SUMMARY = TraceSummary(7, "GET /", "nova-api", 1 << 62, 1 << 53, 3, 1, ("keystone", "nova-api"))
 
@@ -52,10 +53,10 @@ def test_a_list_hands_on_what_was_asked_for():
     with serving(lambda head: [sent]) as server:
         store = EmbeddedStore(f"http://{server.netloc}")
         assert store.list() == [SUMMARY]
-        store.list(limit=5, since_ns=1, service="a&b", errors_only=True, min_duration_ns=2)
+        store.list(TraceQuery(limit=5, since_ns=1, service="a&b", errors_only=True, min_duration_ns=2))
     assert [head.split(" ")[1] for head in server.heads] == [
         "/api/traces?limit=20",
-        "/api/traces?limit=5&since_ns=1&service=a%26b&errors=1&min_duration_ns=2",
+        "/api/traces?limit=5&errors=1&since_ns=1&service=a%26b&min_duration_ns=2",
     ]
 
 

@@ -12,6 +12,7 @@ from loopback import answer, path_of, serving
 from otel_bridge.model.trace import SpanEvent, SpanLink
 from otel_bridge.stores import StoreError, TraceNotFound
 from otel_bridge.stores.jaeger import DEFAULT_LOOKBACK_NS, JaegerStore
+from otel_bridge.stores.protocol import TraceQuery
 
 DATA = Path(__file__).parent / "data" / "jaeger"
 FIRST = 0x6513270E269E0D37F2A74DE452E6B439
@@ -100,7 +101,7 @@ def test_a_missing_trace_says_where_it_was_looked_for(store, server):
 
 
 def test_traces_that_come_merged_are_told_apart(store):
-    newest, oldest = store.list(service="nova-api", **ALL)
+    newest, oldest = store.list(TraceQuery(service="nova-api", **ALL))
     assert (newest.trace_id, oldest.trace_id) == (FAILED, FIRST)
     assert (newest.error_count, oldest.error_count) == (2, 0)
     assert newest.root_name == "POST /v2.1/servers"
@@ -109,7 +110,7 @@ def test_traces_that_come_merged_are_told_apart(store):
 
 
 def test_without_a_service_each_is_asked_for_and_a_trace_is_listed_once(store, server):
-    found = store.list(**ALL)
+    found = store.list(TraceQuery(**ALL))
     assert [summary.trace_id for summary in found] == [FAILED, FIRST]
     asked = [parse_qs(urlsplit(head.split(" ")[1]).query) for head in server.heads]
     asked = [query["query.service_name"] for query in asked if query]
@@ -118,8 +119,8 @@ def test_without_a_service_each_is_asked_for_and_a_trace_is_listed_once(store, s
 
 
 def test_summaries_are_asked_for_once_where_there_are_none(store, server):
-    store.list(service="nova-api", **ALL)
-    store.list(service="nova-api", **ALL)
+    store.list(TraceQuery(service="nova-api", **ALL))
+    store.list(TraceQuery(service="nova-api", **ALL))
     assert [path_of(head) for head in server.heads] == [
         "/api/v3/trace-summaries",
         "/api/v3/traces",
@@ -128,7 +129,7 @@ def test_summaries_are_asked_for_once_where_there_are_none(store, server):
 
 
 def test_nothing_found_is_an_empty_list(store):
-    assert store.list(service="odd", **ALL) == []
+    assert store.list(TraceQuery(service="odd", **ALL)) == []
 
 
 @pytest.mark.parametrize(
@@ -144,13 +145,13 @@ def test_nothing_found_is_an_empty_list(store):
     ],
 )
 def test_what_is_asked_for_is_what_is_listed(store, options, found):
-    listed = store.list(service="nova-api", **{**ALL, **options})
+    listed = store.list(TraceQuery(service="nova-api", **{**ALL, **options}))
     assert [summary.trace_id for summary in listed] == found
 
 
 def test_the_query_is_spelt_so_that_all_versions_understand(store, server):
     now = time_ns()
-    store.list(limit=7, service="nova api")
+    store.list(TraceQuery(limit=7, service="nova api"))
     query = parse_qs(urlsplit(server.heads[-1].split(" ")[1]).query)
     assert query.pop("query.service_name") == ["nova api"]
     assert query.pop("query.num_traces") == ["7"]
@@ -166,14 +167,14 @@ def test_the_query_is_spelt_so_that_all_versions_understand(store, server):
     ("since", "shown"), [(-5, "1970-01-01T00:00:00.000000000Z"), (1 << 80, "9999-12-31")]
 )
 def test_times_beyond_what_can_be_written_are_clamped(store, server, since, shown):
-    store.list(service="nova-api", since_ns=since)
+    store.list(TraceQuery(service="nova-api", since_ns=since))
     assert parse_qs(urlsplit(server.heads[-1].split(" ")[1]).query)["query.start_time_min"][0].startswith(
         shown
     )
 
 
 def test_filters_look_at_more_traces_than_are_wanted(store, server):
-    store.list(limit=3, service="nova-api", errors_only=True)
+    store.list(TraceQuery(limit=3, service="nova-api", errors_only=True))
     assert "query.num_traces=30" in server.heads[-1]
 
 
@@ -196,7 +197,7 @@ SUMMARIES = {  # as v2.19 documents them
 
 def test_summaries_are_used_where_there_are_any():
     with serving(lambda head: [answer(json.dumps(SUMMARIES), content_type="text/plain")]) as server:
-        (summary,) = JaegerStore(f"jaeger+http://{server.netloc}").list(service="nova-api", **ALL)
+        (summary,) = JaegerStore(f"jaeger+http://{server.netloc}").list(TraceQuery(service="nova-api", **ALL))
     assert [path_of(head) for head in server.heads] == ["/api/v3/trace-summaries"]
     assert (summary.trace_id, summary.root_name, summary.root_service) == (FAILED, "POST", "nova-api")
     assert (summary.duration_ns, summary.span_count, summary.error_count) == (9, 3, 2)
@@ -218,7 +219,11 @@ def test_summaries_are_used_where_there_are_any():
 def test_what_is_not_jaeger_is_one_line_that_says_so(sent, says):
     with serving(lambda head: [sent]) as server:
         store = JaegerStore(f"jaeger+http://{server.netloc}", timeout=10)
-        for call in (lambda: store.get(FIRST), store.list, lambda: store.list(service="nova-api")):
+        for call in (
+            lambda: store.get(FIRST),
+            store.list,
+            lambda: store.list(TraceQuery(service="nova-api")),
+        ):
             with pytest.raises(StoreError) as caught:
                 call()
             assert says in str(caught.value)

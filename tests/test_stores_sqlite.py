@@ -18,6 +18,7 @@ from otel_bridge.collector import ingest
 from otel_bridge.collector.writer import Writer
 from otel_bridge.model.trace import SpanRecord
 from otel_bridge.stores import StoreError, TraceNotFound, otlp_json
+from otel_bridge.stores.protocol import TraceQuery
 from otel_bridge.stores.sqlite import SqliteStore
 
 
@@ -74,7 +75,7 @@ def test_a_missing_trace_says_where_it_was_looked_for(writer, path):
 
 
 def listed(store, **options):
-    return [summary.trace_id for summary in store.list(**options)]
+    return [summary.trace_id for summary in store.list(TraceQuery(**options))]
 
 
 @pytest.mark.parametrize(

@@ -106,11 +106,11 @@ def list_error_traces(connection_string: str, conf: Any = None) -> list[dict[str
 
 
 def _summaries(connection_string: str, conf: Any, *, errors_only: bool) -> list[TraceSummary]:
-    from otel_bridge.stores import StoreError
+    from otel_bridge.stores import StoreError, TraceQuery
 
     source = _source(connection_string, conf)
     try:
-        found = _open(source).list(limit=LIST_LIMIT, errors_only=errors_only)
+        found = _open(source).list(TraceQuery(limit=LIST_LIMIT, errors_only=errors_only))
     except StoreError as error:
         raise exc.CommandError(f"{source.named_by}: {error}") from error
     return sorted(found, key=lambda summary: (summary.start_ns, summary.trace_id))

@@ -154,7 +154,9 @@ class _Demo:
         return self._wait_for(f"all spans of trace {ids.base_id(trace_id)}", look, processes)
 
     def _compare(self, store: TraceStore, expected: set[int]) -> str:
-        found = {summary.trace_id for summary in store.list(limit=100)}
+        from otel_bridge.stores import TraceQuery
+
+        found = {summary.trace_id for summary in store.list(TraceQuery(limit=100))}
         if found != expected:
             extra = ", ".join(ids.base_id(trace_id) for trace_id in found - expected)
             raise ProcessError(f"the store holds traces that nobody signed: {extra}")

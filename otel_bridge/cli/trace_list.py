@@ -33,12 +33,12 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from otel_bridge.reports import json_text, listing
-    from otel_bridge.stores import StoreError
+    from otel_bridge.stores import StoreError, TraceQuery
 
     where = source.find(args)
     store = source.open_store(where)
     try:
-        summaries = store.list(limit=args.limit)
+        summaries = store.list(TraceQuery(limit=args.limit))
     except StoreError as error:
         raise CommandError(str(error)) from error
     output = Output()

@@ -3,7 +3,7 @@
 =============================  ==============================================================
 ``GET /``                      the newest traces
 ``GET /trace/{32 hex}``        one trace
-``GET /api/traces?...``        ``{"traces": [...]}``; see :class:`_Wanted` for the parameters
+``GET /api/traces?...``        ``{"traces": [...]}``; see :func:`_query` for the parameters
 ``GET /api/traces/{32 hex}``   the trace as OTLP/JSON
 ``GET /healthz``               ``ok``
 =============================  ==============================================================
@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
 from urllib.parse import parse_qs
@@ -25,7 +24,7 @@ from otel_bridge.model.trace import Trace
 from otel_bridge.reports import html
 from otel_bridge.stores import otlp_json
 from otel_bridge.stores.embedded import summary_to_json
-from otel_bridge.stores.protocol import StoreError, Summaries, TraceNotFound
+from otel_bridge.stores.protocol import StoreError, Summaries, TraceNotFound, TraceQuery
 from otel_bridge.stores.sqlite import SqliteStore
 from otel_bridge.wire import ids
 
@@ -41,34 +40,24 @@ class Viewer(Listener):
         self.store = SqliteStore(path)
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """What is to be listed: the parameters of a query, of the same names save ``errors=1``."""
+def _query(text: str) -> TraceQuery:
+    """What is to be listed: the parameters of a request are named like the fields, save ``errors=1``.
 
-    limit: int
-    since_ns: int | None
-    service: str | None
-    errors_only: bool
-    min_duration_ns: int | None
-
-    @classmethod
-    def parse(cls, query: str) -> _Wanted:
-        """
-        Raises:
-            Refusal: a parameter is malformed; the reason names it.
-        """
-        try:
-            given = {name: values[-1] for name, values in parse_qs(query, max_num_fields=20).items()}
-        except ValueError as error:
-            raise Refusal(400, "too many parameters") from error
-        limit = _number(given, "limit")
-        return cls(
-            limit=20 if limit is None else min(limit, _MAX_LIMIT),
-            since_ns=_number(given, "since_ns"),
-            service=given.get("service"),
-            errors_only=given.get("errors", "0") not in ("0", "false"),
-            min_duration_ns=_number(given, "min_duration_ns"),
-        )
+    Raises:
+        Refusal: a parameter is malformed; the reason names it.
+    """
+    try:
+        given = {name: values[-1] for name, values in parse_qs(text, max_num_fields=20).items()}
+    except ValueError as error:
+        raise Refusal(400, "too many parameters") from error
+    limit = _number(given, "limit")
+    return TraceQuery(
+        limit=20 if limit is None else min(limit, _MAX_LIMIT),
+        since_ns=_number(given, "since_ns"),
+        service=given.get("service"),
+        errors_only=given.get("errors", "0") not in ("0", "false"),
+        min_duration_ns=_number(given, "min_duration_ns"),
+    )
 
 
 def _number(given: dict[str, str], name: str) -> int | None:
@@ -96,11 +85,11 @@ class _Handler(RequestHandler):
         url = self.url
         match url.path.split("/")[1:]:
             case [""]:
-                self._trace_list(_Wanted.parse(url.query))
+                self._trace_list(_query(url.query))
             case ["trace", text]:
                 self._trace(text)
             case ["api", "traces"]:
-                self._api_traces(_Wanted.parse(url.query))
+                self._api_traces(_query(url.query))
             case ["api", "traces", text]:
                 self.respond(200, "application/json", otlp_json.dumps(self._read(text).spans))
             case ["healthz"]:
@@ -115,7 +104,7 @@ class _Handler(RequestHandler):
         page = pages.message("No trace", refusal.reason)
         self._page(refusal.status, page, pages.CONTENT_SECURITY_POLICY, refusal.headers)
 
-    def _trace_list(self, wanted: _Wanted) -> None:
+    def _trace_list(self, wanted: TraceQuery) -> None:
         page = pages.trace_list(
             self._list(wanted), limit=wanted.limit, service=wanted.service, errors_only=wanted.errors_only
         )
@@ -125,18 +114,12 @@ class _Handler(RequestHandler):
         trace = self._read(text)
         self._page(200, html.render(trace), f"{html.CONTENT_SECURITY_POLICY}; frame-ancestors 'none'")
 
-    def _api_traces(self, wanted: _Wanted) -> None:
+    def _api_traces(self, wanted: TraceQuery) -> None:
         self.respond_json(200, {"traces": [summary_to_json(summary) for summary in self._list(wanted)]})
 
-    def _list(self, wanted: _Wanted) -> Summaries:
+    def _list(self, wanted: TraceQuery) -> Summaries:
         try:
-            return self._store.list(
-                limit=wanted.limit,
-                since_ns=wanted.since_ns,
-                service=wanted.service,
-                errors_only=wanted.errors_only,
-                min_duration_ns=wanted.min_duration_ns,
-            )
+            return self._store.list(wanted)
         except StoreError as error:
             raise Refusal(503, str(error), {"Retry-After": "5"}) from error
 

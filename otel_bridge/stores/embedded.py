@@ -8,8 +8,19 @@ from otel_bridge.model.trace import Trace, TraceSummary
 from otel_bridge.stores import otlp_json
 from otel_bridge.stores.address import Address
 from otel_bridge.stores.fetching import TIMEOUT, Answer, Fetcher
-from otel_bridge.stores.protocol import Summaries, TraceNotFound
+from otel_bridge.stores.protocol import EVERYTHING, Summaries, TraceNotFound, TraceQuery
 from otel_bridge.wire import ids
+
+#: Fields of :class:`TraceQuery` that are parameters of the same name where they are given.
+OPTIONAL_PARAMETERS = (
+    "since_ns",
+    "until_ns",
+    "service",
+    "operation",
+    "min_duration_ns",
+    "max_duration_ns",
+    "id_prefix",
+)
 
 
 class EmbeddedStore:
@@ -41,26 +52,10 @@ class EmbeddedStore:
         except ValueError as error:
             raise self._fetcher.unreadable(error) from error
 
-    def list(
-        self,
-        *,
-        limit: int = 20,
-        since_ns: int | None = None,
-        service: str | None = None,
-        errors_only: bool = False,
-        min_duration_ns: int | None = None,
-    ) -> Summaries:
+    def list(self, query: TraceQuery = EVERYTHING) -> Summaries:
         """See :meth:`TraceStore.list <otel_bridge.stores.TraceStore.list>`."""
-        query = {"limit": str(limit)}
-        if since_ns is not None:
-            query["since_ns"] = str(since_ns)
-        if service is not None:
-            query["service"] = service
-        if errors_only:
-            query["errors"] = "1"
-        if min_duration_ns is not None:
-            query["min_duration_ns"] = str(min_duration_ns)
-        document = self._document(self._fetcher.get("/api/traces", query), "traces")
+        answer = self._fetcher.get("/api/traces", query_to_parameters(query))
+        document = self._document(answer, "traces")
         try:
             return [summary_from_json(item) for item in document["traces"]]
         except (KeyError, TypeError, ValueError) as error:
@@ -76,6 +71,18 @@ class EmbeddedStore:
                 answer, "the viewer of otel-bridge serve (a Jaeger is named jaeger+http://HOST:16686)"
             )
         return document
+
+
+def query_to_parameters(query: TraceQuery) -> dict[str, str]:
+    """``query`` as the parameters of ``GET /api/traces``: its own names, save ``errors=1``."""
+    parameters = {"limit": str(query.limit)}
+    if query.errors_only:
+        parameters["errors"] = "1"
+    for name in OPTIONAL_PARAMETERS:
+        value = getattr(query, name)
+        if value is not None:
+            parameters[name] = str(value)
+    return parameters
 
 
 def summary_to_json(summary: TraceSummary) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from otel_bridge.model.trace import SpanRecord, Trace, TraceSummary
 from otel_bridge.stores import otlp_json
 from otel_bridge.stores.address import Address
 from otel_bridge.stores.fetching import TIMEOUT, Answer, Fetcher
-from otel_bridge.stores.protocol import Summaries, TraceNotFound
+from otel_bridge.stores.protocol import EVERYTHING, Summaries, TraceNotFound, TraceQuery
 from otel_bridge.wire import ids
 
 #: How far back a list goes when it is not told: Jaeger wants a time, and those of its backends that keep
@@ -63,45 +63,37 @@ class JaegerStore:
             raise TraceNotFound(f"no trace {ids.format_trace_id(trace_id)} in {self.url}")
         return trace
 
-    def list(
-        self,
-        *,
-        limit: int = 20,
-        since_ns: int | None = None,
-        service: str | None = None,
-        errors_only: bool = False,
-        min_duration_ns: int | None = None,
-    ) -> Summaries:
+    def list(self, query: TraceQuery = EVERYTHING) -> Summaries:
         """See :meth:`TraceStore.list <otel_bridge.stores.TraceStore.list>`.
 
         Without ``since_ns``: the traces of the last :data:`DEFAULT_LOOKBACK_NS`. Jaeger looks for spans,
         not for traces, by error and duration; with ``errors_only`` or ``min_duration_ns`` the newest
         traces are looked through here, ten for each that is wanted, so fewer than ``limit`` may be found.
         """
-        if limit <= 0:
+        if query.limit <= 0:
             return []
         now = time_ns()
-        oldest = max(0, since_ns) if since_ns is not None else now - DEFAULT_LOOKBACK_NS
-        depth = limit
-        if errors_only or min_duration_ns is not None:
-            depth = max(limit, min(limit * _FILTER_DEPTH, _MAX_FILTER_DEPTH))
-        query = {
+        oldest = max(0, query.since_ns) if query.since_ns is not None else now - DEFAULT_LOOKBACK_NS
+        depth = query.limit
+        if query.errors_only or query.min_duration_ns is not None:
+            depth = max(query.limit, min(query.limit * _FILTER_DEPTH, _MAX_FILTER_DEPTH))
+        parameters = {
             "query.start_time_min": _rfc3339(oldest),
             "query.start_time_max": _rfc3339(now + _AHEAD_NS),
             "query.num_traces": str(depth),
         }
         found: dict[int, TraceSummary] = {}
-        for name in [service] if service is not None else self._services():
-            for summary in self._search({"query.service_name": name, **query}):
+        for name in [query.service] if query.service is not None else self._services():
+            for summary in self._search({"query.service_name": name, **parameters}):
                 found.setdefault(summary.trace_id, summary)
         wanted = [
             summary
             for summary in found.values()
             if summary.start_ns >= oldest
-            and (summary.error_count or not errors_only)
-            and (min_duration_ns is None or summary.duration_ns >= min_duration_ns)
+            and (summary.error_count or not query.errors_only)
+            and (query.min_duration_ns is None or summary.duration_ns >= query.min_duration_ns)
         ]
-        return sorted(wanted, key=lambda summary: (-summary.start_ns, summary.trace_id))[:limit]
+        return sorted(wanted, key=lambda summary: (-summary.start_ns, summary.trace_id))[: query.limit]
 
     def _services(self) -> Sequence[str]:
         answer = self._fetcher.get("/api/v3/services")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol, TypeAlias
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeAlias
 
 from otel_bridge.model.trace import Trace, TraceSummary
 
@@ -26,6 +27,33 @@ class TraceNotFound(StoreError):
     """The store answers, but has no trace of that id. The message says where it looked."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceQuery:
+    """Which traces to list: those for which all that is said here holds. Times are ns since the epoch."""
+
+    #: At most so many.
+    limit: int = 20
+    #: Only traces that started at or after this time.
+    since_ns: int | None = None
+    #: Only traces that started before this time.
+    until_ns: int | None = None
+    #: Only traces in which this ``service.name`` takes part.
+    service: str | None = None
+    #: Only traces with a span of exactly this name; of ``service``, where that is given, too.
+    operation: str | None = None
+    #: Only traces with at least one span whose status is ERROR.
+    errors_only: bool = False
+    #: Only traces that lasted at least so long, first start to last end.
+    min_duration_ns: int | None = None
+    #: Only traces that lasted at most so long.
+    max_duration_ns: int | None = None
+    #: Only traces whose id, as 32 lower-case hexadecimal digits, begins with this.
+    id_prefix: str | None = None
+
+
+EVERYTHING: Final = TraceQuery()
+
+
 class TraceStore(Protocol):
     """Traces that can be read back. Safe to use from several threads."""
 
@@ -41,23 +69,11 @@ class TraceStore(Protocol):
             StoreError: the store does not answer, or answers something else than traces.
         """
 
-    def list(
-        self,
-        *,
-        limit: int = 20,
-        since_ns: int | None = None,
-        service: str | None = None,
-        errors_only: bool = False,
-        min_duration_ns: int | None = None,
-    ) -> Summaries:
+    def list(self, query: TraceQuery = EVERYTHING) -> Summaries:
         """The newest traces first.
 
         Args:
-            limit: at most so many.
-            since_ns: only traces that started at or after this time (ns since the epoch).
-            service: only traces in which this ``service.name`` takes part.
-            errors_only: only traces with at least one span whose status is ERROR.
-            min_duration_ns: only traces that lasted at least so long, first start to last end.
+            query: which of them, and how many.
 
         Raises:
             StoreError: as for :meth:`get`.

@@ -15,7 +15,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from otel_bridge.model.trace import Trace, TraceSummary
 from otel_bridge.stores import otlp_proto, sqlite_file
-from otel_bridge.stores.protocol import StoreError, Summaries, TraceNotFound
+from otel_bridge.stores.protocol import EVERYTHING, StoreError, Summaries, TraceNotFound, TraceQuery
 from otel_bridge.wire import ids
 
 #: Seconds to wait for a lock. Readers do not wait for writers (WAL), only for exclusive owners.
@@ -51,38 +51,30 @@ class SqliteStore:
             raise TraceNotFound(f"no trace {ids.format_trace_id(trace_id)} in {self._path}")
         return Trace.from_spans(trace_id, spans)
 
-    def list(
-        self,
-        *,
-        limit: int = 20,
-        since_ns: int | None = None,
-        service: str | None = None,
-        errors_only: bool = False,
-        min_duration_ns: int | None = None,
-    ) -> Summaries:
+    def list(self, query: TraceQuery = EVERYTHING) -> Summaries:
         """See :meth:`TraceStore.list <otel_bridge.stores.TraceStore.list>`."""
         source, order = "traces t", "t"
         where: list[str] = []
         values: list[Any] = []
-        if service is not None:
+        if query.service is not None:
             # That table is ordered as the answer is, so that nothing has to be sorted.
             source, order = "trace_services s JOIN traces t ON t.id = s.trace", "s"
             where.append("s.service = ?")
-            values.append(service)
-        if since_ns is not None:
+            values.append(query.service)
+        if query.since_ns is not None:
             where.append(f"{order}.start_ns >= ?")
-            values.append(min(since_ns, _INT64_MAX))
-        if errors_only:
+            values.append(min(query.since_ns, _INT64_MAX))
+        if query.errors_only:
             where.append("t.error_count > 0")
-        if min_duration_ns is not None:
+        if query.min_duration_ns is not None:
             where.append("t.end_ns - t.start_ns >= ?")
-            values.append(min(min_duration_ns, _INT64_MAX))
+            values.append(min(query.min_duration_ns, _INT64_MAX))
         condition = f"WHERE {' AND '.join(where)}" if where else ""
         statement = (
             f"SELECT {_COLUMNS} FROM {source} {condition} "  # noqa: S608 - made of constants
-            f"ORDER BY {order}.start_ns DESC, {'s.trace' if service is not None else 't.id'} DESC LIMIT ?"
+            f"ORDER BY {order}.start_ns DESC, {'s.trace' if order == 's' else 't.id'} DESC LIMIT ?"
         )
-        values.append(max(0, min(limit, _INT64_MAX)))
+        values.append(max(0, min(query.limit, _INT64_MAX)))
         rows = self._read(lambda connection: connection.execute(statement, values).fetchall())
         return [_summary(row) for row in rows]
 

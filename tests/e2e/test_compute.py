@@ -12,6 +12,7 @@ from e2e import shapes
 from e2e.runs import HOSTS, KEY, Sent, send_round, settled
 from otel_bridge.model.trace import Trace
 from otel_bridge.stores import open_store
+from otel_bridge.stores.protocol import TraceQuery
 from otel_bridge.wire import ids
 
 pytestmark = pytest.mark.e2e
@@ -143,7 +144,7 @@ def test_the_command_shows_the_trace_from_jaeger(jaeger, sent):
 def test_only_signed_requests_leave_spans_and_all_of_them_arrive(example, store, sent, traces):
     """Asked after all processes have ended, and exported whatever they still had."""
     assert set(example.stop().values()) == {0}
-    found = {summary.trace_id for summary in store.list(limit=1000)}
+    found = {summary.trace_id for summary in store.list(TraceQuery(limit=1000))}
     assert found == {request.answer.trace_id for request in sent}
     counts = example.counts()
     assert sum(count["exported"] for count in counts) == sum(len(trace.spans) for trace in traces.values())

@@ -11,6 +11,7 @@ from e2e.runs import create_servers, send_round, settled
 from otel_bridge.cli.processes import free_ports
 from otel_bridge.collector import Server
 from otel_bridge.stores import TraceNotFound, open_store
+from otel_bridge.stores.protocol import TraceQuery
 
 pytestmark = pytest.mark.e2e
 
@@ -33,7 +34,7 @@ def test_the_embedded_store_holds_the_same_trees(start, server):
         assert set(example.stop().values()) == {0}
     for request in sent:
         assert shapes.shape_of(traces[request.answer.trace_id]) == request.shape
-    found = {summary.trace_id for summary in store.list(limit=1000)}
+    found = {summary.trace_id for summary in store.list(TraceQuery(limit=1000))}
     assert found == {request.answer.trace_id for request in sent}
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from otel_bridge.cli.processes import Process, wait_for
 from otel_bridge.stores import open_store
+from otel_bridge.stores.protocol import TraceQuery
 from otel_bridge.wire import ids
 
 pytestmark = pytest.mark.integration
@@ -70,7 +71,7 @@ def test_it_says_that_the_unsigned_request_left_no_span_and_that_is_true(done, d
     assert "The unsigned request left no span" in done.stdout
     signed = {ids.parse_trace_id(text) for text in re.findall(r"servers +\d+ +trace (\S+)", done.stdout)}
     store = open_store(f"sqlite:{directory / 'traces.sqlite'}")
-    assert {summary.trace_id for summary in store.list(limit=100)} == signed
+    assert {summary.trace_id for summary in store.list(TraceQuery(limit=100))} == signed
     assert len(signed) == 2
 
 

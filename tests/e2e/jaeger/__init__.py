@@ -15,6 +15,7 @@ from types import TracebackType
 from e2e import required
 from otel_bridge.cli.processes import Process, free_ports, wait_for
 from otel_bridge.stores import StoreError, open_store
+from otel_bridge.stores.protocol import TraceQuery
 
 _MODULE = Path(__file__).parent
 _PACKAGE = "github.com/jaegertracing/jaeger/cmd/jaeger"
@@ -83,7 +84,7 @@ class Jaeger:
 
     def _answers(self) -> bool:
         try:
-            open_store(self.store_url).list(limit=1)
+            open_store(self.store_url).list(TraceQuery(limit=1))
         except StoreError:
             return False
         return True

@@ -11,6 +11,7 @@ from otel_bridge.cli.processes import free_ports
 from otel_bridge.collector import Server
 from otel_bridge.model.trace import Trace
 from otel_bridge.stores import TraceNotFound, open_store
+from otel_bridge.stores.protocol import TraceQuery
 
 from .places import HOST
 
@@ -40,7 +41,9 @@ class Backend:
     def traces(self) -> dict[int, Trace]:
         """All that is stored."""
         store = open_store(self.store_url)
-        return {summary.trace_id: store.get(summary.trace_id) for summary in store.list(limit=_ALL)}
+        return {
+            summary.trace_id: store.get(summary.trace_id) for summary in store.list(TraceQuery(limit=_ALL))
+        }
 
     def trace(self, trace_id: int) -> Trace:
         """One of them; without spans if there is none."""
@@ -51,7 +54,7 @@ class Backend:
 
     def size(self) -> int:
         """Spans stored."""
-        return sum(summary.span_count for summary in open_store(self.store_url).list(limit=_ALL))
+        return sum(summary.span_count for summary in open_store(self.store_url).list(TraceQuery(limit=_ALL)))
 
 
 class Embedded(Backend):

@@ -20,6 +20,7 @@ from otel_bridge.cli.processes import Process, ProcessError, free_ports, wait_fo
 from otel_bridge.collector import Server
 from otel_bridge.model.trace import KIND_NAMES, Trace
 from otel_bridge.stores import TraceNotFound, open_store
+from otel_bridge.stores.protocol import TraceQuery
 from otel_bridge.wire import ids
 
 KEY = "the-right-key"
@@ -206,7 +207,9 @@ class Backend:
         self._server.stop()
 
     def traces(self) -> dict[int, Trace]:
-        return {one.trace_id: self._store.get(one.trace_id) for one in self._store.list(limit=10_000)}
+        return {
+            one.trace_id: self._store.get(one.trace_id) for one in self._store.list(TraceQuery(limit=10_000))
+        }
 
     def has(self, trace_ids: set[int]) -> bool:
         """Whether both spans of each request are there."""
