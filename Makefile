@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+BROWSER := $(VENV)/.browser
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test e2e lab-up lab-down boot compare servers bench lint format lock wheel clean
@@ -23,6 +24,11 @@ $(READY): requirements/dev.lock pyproject.toml otel_bridge.pth otel_bridge.start
 	$(BIN)/pip check --quiet --disable-pip-version-check
 	@touch $@
 
+# What drives Chromium: 45 MB that only the tests and benchmarks of pages need.
+$(BROWSER): requirements/browser.lock $(READY)
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	@touch $@
+
 demo: $(READY) ## Run the main job on the embedded store; KEEP=1 leaves it running
 	$(BIN)/otel-bridge demo --dir build/demo $(if $(filter-out 0,$(KEEP)),--keep)
 
@@ -30,7 +36,7 @@ test: $(READY) ## Unit, property and loopback integration tests; no service need
 	$(BIN)/python -m pytest -m "not e2e"
 
 # JAEGER_BIN names a Jaeger v2 binary to use instead of the one that is built, once, from the Go module.
-e2e: $(READY) servers ## The example and OpenStack on a real RabbitMQ and MariaDB, with Jaeger
+e2e: $(READY) $(BROWSER) servers ## The example, OpenStack, and pages in Chromium, on real backends
 	PYTHONPATH=tests $(BIN)/python -m e2e.jaeger
 	OTEL_BRIDGE_E2E_REQUIRE=1 $(BIN)/python -m pytest -m e2e tests/e2e
 
@@ -54,8 +60,10 @@ compare: $(READY) servers ## Upstream's driver and ours on the same Nova; the ta
 # Programs that the lab and the end-to-end tests start, and the Debian packages that have them. uWSGI is
 # compiled.
 PROGRAMS := /usr/lib/rabbitmq/bin/rabbitmq-server /usr/sbin/mariadbd /usr/bin/redis-server /usr/sbin/apache2 \
-  /usr/lib/apache2/modules/mod_wsgi.so /usr/bin/cc
-PACKAGES := rabbitmq-server mariadb-server redis-server libapache2-mod-wsgi-py3 gcc libc6-dev python3-dev
+  /usr/lib/apache2/modules/mod_wsgi.so /usr/bin/cc /usr/bin/chromium \
+  /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
+PACKAGES := rabbitmq-server mariadb-server redis-server libapache2-mod-wsgi-py3 gcc libc6-dev python3-dev \
+  chromium fonts-dejavu-core
 
 servers:
 	@if ! ls $(PROGRAMS) >/dev/null 2>&1; then \
@@ -68,7 +76,7 @@ servers:
 	  fi; \
 	fi
 
-bench: $(READY) ## Cost against the peers, in one run; writes bench.json
+bench: $(READY) $(BROWSER) ## Cost against the peers, in one run; writes bench.json
 	$(BIN)/python -m benchmarks --json bench.json
 
 lint: $(READY) ## ruff and mypy --strict
@@ -88,6 +96,9 @@ lock: $(READY) ## Renew requirements/dev.lock, and that of the OpenStack of the 
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
 	  tests/e2e/openstack/requirements.in -o tests/e2e/openstack/requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --constraint requirements/dev.lock \
+	  requirements/browser.in -o requirements/browser.lock
 
 wheel: $(READY) ## Build sdist and wheel into dist/
 	$(BIN)/python -m hatchling build
