@@ -88,17 +88,16 @@ format: $(READY) ## Let ruff format and fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock: $(READY) ## Renew requirements/dev.lock, and that of the OpenStack of the tests
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+  --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+OTHERS  := openstack/requirements readers/osprofiler readers/osprofiler-oldest readers/rally readers/horizon \
+  readers/openstackclient
+
+lock: $(READY) ## Renew requirements/*.lock, and those of what the tests run beside us
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --all-extras \
-	  pyproject.toml requirements/dev.in -o requirements/dev.lock
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
-	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
-	  tests/e2e/openstack/requirements.in -o tests/e2e/openstack/requirements.lock
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --constraint requirements/dev.lock \
-	  requirements/browser.in -o requirements/browser.lock
+	$(COMPILE) --generate-hashes --all-extras pyproject.toml requirements/dev.in -o requirements/dev.lock
+	$(COMPILE) --generate-hashes --constraint requirements/dev.lock requirements/browser.in -o requirements/browser.lock
+	for name in $(OTHERS); do $(COMPILE) tests/e2e/$$name.in -o tests/e2e/$$name.lock || exit 1; done
 
 wheel: $(READY) ## Build sdist and wheel into dist/
 	$(BIN)/python -m hatchling build

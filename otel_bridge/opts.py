@@ -16,6 +16,7 @@ from otel_bridge.option_text import flow
 from otel_bridge.outgoing_opts import OUTGOING_OPTS
 from otel_bridge.settings import INSTRUMENTATIONS
 from otel_bridge.span_opts import CAPTURE_OPTS, LIMIT_OPTS, RESOURCE_OPTS
+from otel_bridge.store_opts import STORE_OPTS
 
 __all__ = ["INSTRUMENTATIONS", "OPTS", "list_opts", "register_opts"]
 
@@ -55,16 +56,6 @@ and code that asks OpenTelemetry for a tracer, record the requests that are trac
 provider has been set. The otel_bridge distro of opentelemetry-instrument does it in any case.
 """),
     ),
-    cfg.StrOpt(
-        "store",
-        sample_default="jaeger+http://jaeger:16686",
-        help=flow("""
-Where the otel-bridge command reads traces from: sqlite:PATH, jaeger+http://HOST:16686, or the URL of an
-otel-bridge server, such as http://HOST:16687. The variable OTEL_BRIDGE_STORE is stronger. None by default.
-
-When not set: the ?store= of [profiler] connection_string, if that is an otel:// one.
-"""),
-    ),
 ]
 
 #: The options of ``[otel_bridge]``.
@@ -77,6 +68,7 @@ OPTS: list[cfg.Opt] = [
     *GATE_OPTS,
     *OUTGOING_OPTS,
     *_OTHER_OPTS,
+    *STORE_OPTS,
 ]
 
 

@@ -11,6 +11,7 @@ import osprofiler_points
 import pytest
 import stored
 import traces
+from loopback import serving
 from oslo_config import cfg
 from osprofiler import exc
 
@@ -97,6 +98,14 @@ def test_timestamps_are_osprofilers() -> None:
     assert datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f").microsecond == 123000
 
 
+@pytest.mark.parametrize(
+    ("start_ns", "text"),
+    [(-1, "1970-01-01T00:00:00.000000"), (2**90, "9999-12-31T23:59:59.999999")],
+)
+def test_a_time_that_is_none_is_no_error(start_ns: int, text: str) -> None:
+    assert reports._row(replace(traces.boot().summary(), start_ns=start_ns))["timestamp"] == text
+
+
 def test_traces_with_errors_are_listed(store: str, tmp_path: Path) -> None:
     assert [one["base_id"] for one in reports.list_error_traces(connection(store))] == [
         ids.base_id(CLIENT_ID),
@@ -115,6 +124,7 @@ def test_traces_with_errors_are_listed(store: str, tmp_path: Path) -> None:
         (set(), {"base_id", "timestamp"}),
         ({"base_id"}, {"base_id"}),
         (["base_id", "timestamp", "info.request.path", "info"], {"base_id", "timestamp", "info"}),
+        ({"base_id", "info.request.path"}, {"base_id", "info"}),
         ({"project"}, set()),
     ],
 )
@@ -184,6 +194,37 @@ def test_a_configuration_file_names_the_store(store: str, tmp_path: Path) -> Non
     found = cfg.ConfigOpts()
     found(["--config-file", str(file)], project="nova", default_config_files=[], default_config_dirs=[])
     assert reports.get_report("otel:", traces.BASE_ID, found)["children"]
+
+
+@pytest.mark.parametrize("named_by", ["environment", "configuration", "connection string"])
+def test_the_store_is_reached_as_whoever_names_it_says(
+    named_by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Credentials of the configuration are for its own store."""
+
+    def answer(head: str) -> list[bytes]:
+        return [b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n", b'{"traces":[]}']
+
+    with serving(answer) as server:
+        url = f"http://{server.netloc}"
+        known = conf(url if named_by == "configuration" else None)
+        opts.register_opts(known)
+        known.set_override("store_headers", "x-token=hunter2", group="otel_bridge")
+        monkeypatch.setenv("OTEL_BRIDGE_STORE_TIMEOUT", "20")
+        if named_by == "environment":
+            monkeypatch.setenv(reports.VARIABLE, url)
+        assert reports.list_traces(connection(url), conf=known) == []
+        (head,) = server.heads
+    assert ("x-token: hunter2" in head.lower()) is (named_by != "environment")
+
+
+def test_what_says_how_to_reach_a_store_and_cannot_be_used_is_one_line(
+    store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_BRIDGE_STORE_TIMEOUT", "soon")
+    with pytest.raises(exc.CommandError, match="OTEL_BRIDGE_STORE_TIMEOUT") as raised:
+        reports.list_traces(connection(store))
+    assert "\n" not in str(raised.value)
 
 
 def test_a_configuration_that_cannot_be_read_names_none(store: str) -> None:

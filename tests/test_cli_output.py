@@ -40,7 +40,9 @@ def test_a_pipe_has_neither_colours_nor_a_width() -> None:
     assert (style.colour, style.width, style.ascii) == (False, None, False)
 
 
-@pytest.mark.parametrize(("encoding", "ascii_only"), [("utf-8", False), ("ascii", True), ("latin-1", True)])
+@pytest.mark.parametrize(
+    ("encoding", "ascii_only"), [("utf-8", False), ("ascii", True), ("latin-1", True), ("cp437", True)]
+)
 def test_tree_lines_only_where_the_encoding_has_them(encoding: str, ascii_only: bool) -> None:
     assert style_of(Terminal(encoding), {}).ascii is ascii_only
 

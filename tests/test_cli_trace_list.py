@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +11,10 @@ import pytest
 import stored
 import traces
 
+from otel_bridge.cli import trace_list
 from otel_bridge.cli.main import main
 from otel_bridge.model.trace import Trace
+from otel_bridge.stores import otlp_json
 
 
 def numbered(number: int) -> Trace:
@@ -57,6 +60,101 @@ def test_an_empty_store_is_code_1_and_says_so(
     captured = capsys.readouterr()
     assert captured.out == out
     assert captured.err == f"otel-bridge: no traces in {store} (named by --from)\n"
+
+
+@pytest.fixture(scope="module")
+def boots(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A boot that failed, and one trace that is none."""
+    path = tmp_path_factory.mktemp("store") / "boots.json"
+    path.write_bytes(otlp_json.dumps([*traces.boot().spans, *numbered(5).spans]))
+    return f"file:{path}"
+
+
+FAILED, FINE = "0d06e2bc1234567890abcdef12345678", f"{5:032x}"  # the fine one is 5 s younger
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        ([], [FINE, FAILED]),
+        (["--errors"], [FAILED]),
+        (["--service", "nova-compute"], [FAILED]),
+        (["--operation", "request 5"], [FINE]),
+        (["--service", "nova-compute", "--operation", "POST /v2.1/servers"], []),
+        (["--since", "2026-11-22T14:06:02"], [FINE]),
+        (["--until", "2026-11-22T14:06:02"], [FAILED]),
+        (["--min-duration", "10ms"], [FAILED]),
+        (["--max-duration", "10ms"], [FINE]),
+        (["--errors", "--max-duration", "10ms"], []),
+        (["--limit", "1"], [FINE]),
+    ],
+)
+def test_each_filter(
+    boots: str, filters: list[str], found: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["trace", "list", "--from", boots, "--json", *filters]) == (0 if found else 1)
+    listed = json.loads(capsys.readouterr().out)["traces"]
+    assert [one["traceId"] for one in listed] == found
+
+
+def test_what_was_asked_for_is_said_where_nothing_is_found(
+    boots: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    filters = [
+        "--service",
+        "a b",
+        "--operation",
+        "c",
+        "--errors",
+        "--min-duration",
+        "2s",
+        "--max-duration",
+        "1m",
+    ]
+    times = ["--since", "2026-11-22", "--until", "2026-11-23T00:00:00Z"]
+    assert main(["trace", "list", "--from", boots, *filters, *times]) == 1
+    assert capsys.readouterr().err == (
+        "otel-bridge: no traces with --service 'a b', --operation 'c', --errors, "
+        "--since 2026-11-22 00:00:00.000 UTC, --until 2026-11-23 00:00:00.000 UTC, "
+        f"--min-duration 2.00 s, --max-duration 1 min 00 s in {boots} (named by --from)\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("filters", "says"),
+    [
+        (["--since", "yesterday"], "--since: 'yesterday' is no time"),
+        (["--until", "1"], "--until: '1' is no time"),
+        (["--min-duration", "5"], "--min-duration: '5' is no duration"),
+        (["--max-duration", "x"], "--max-duration: 'x' is no duration"),
+        (["--since", "1h", "--until", "2h"], "--since is not before --until"),
+        (["--min-duration", "2s", "--max-duration", "1s"], "--min-duration is above --max-duration"),
+        (["--service", ""], "--service is empty"),
+        (["--operation", " "], "--operation is empty"),
+        (["--header", "nonsense"], "--header: header 1 is not NAME: VALUE"),
+    ],
+)
+def test_what_makes_no_sense_is_wrong_usage(
+    boots: str, filters: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["trace", "list", "--from", boots, *filters]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_options_and_selection_are_there_for_others() -> None:
+    """A command that shows the traces its own way."""
+    parser = argparse.ArgumentParser()
+    trace_list.add_filters(parser)
+    args = parser.parse_args(["--from", "-", "--service", "a"])
+    assert not hasattr(args, "json")
+    assert trace_list.none_found(args) == "no traces with --service 'a' in - (named by --from)"
+
+
+def test_credentials_are_not_shown_where_nothing_is_found() -> None:
+    parser = argparse.ArgumentParser()
+    trace_list.add_filters(parser)
+    args = parser.parse_args(["--from", "jaeger+http://u:s3cr3t@h"])
+    assert "s3cr3t" not in trace_list.none_found(args)
 
 
 def test_a_store_that_does_not_answer_is_one_line_and_code_1(

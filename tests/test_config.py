@@ -464,64 +464,6 @@ def test_repr_shows_what_is_no_secret():
     assert found.gate.keys.keys == (Key("s3cr3t"),)
 
 
-@pytest.mark.parametrize(
-    ("texts", "expected"),
-    [
-        ([], None),
-        (["[otel_bridge]\n"], None),
-        (["[otel_bridge]\nstore =\n"], None),
-        (["[DEFAULT]\ndebug = true\n[otel_bridge]\nstore = sqlite:/a\n"], "sqlite:/a"),
-        (["[otel_bridge]\nstore = sqlite:/a\n", "[otel_bridge]\nstore = sqlite:/b\n"], "sqlite:/b"),
-        (["[otel_bridge]\nstore = sqlite:/a\n", "[otel_bridge]\ntimeout = nonsense\n"], "sqlite:/a"),
-        ([f"{CHOSEN}otel://h?store=sqlite%3A/c\n"], "sqlite:/c"),
-        ([f"{CHOSEN}otel://h?store=sqlite:/c\n[otel_bridge]\nstore = sqlite:/a\n"], "sqlite:/a"),
-        ([f"{CHOSEN}otel://h\n"], None),
-        ([f"{CHOSEN}messaging://h?store=sqlite:/c\n"], None),
-    ],
-)
-def test_load_store(tmp_path, texts, expected):
-    """The last file that sets it wins, the connection string comes after it; other options do not matter."""
-    paths = []
-    for number, text in enumerate(texts):
-        path = tmp_path / f"{number}.conf"
-        path.write_text(text)
-        paths.append(str(path))
-    found = config.load_store(paths)
-    assert (found and found.value) == expected
-
-
-@pytest.mark.parametrize(
-    ("content", "says"),
-    [
-        (b"[otel_bridge]\ns3cr3t\n", "line 2"),
-        (b"  s3cr3t\n", "line 1"),
-        (b"[otel_bridge]\nstore = \xff\n", "UTF-8"),
-        (b"[otel_bridge]\nstore = $nothing\n", "[otel_bridge] store"),
-        (b"[otel_bridge]\nstore = http://u:$s3cr3t@h\n", "[otel_bridge] store"),
-        (b"[profiler]\nconnection_string = otel://u:s3cr3t@h:x?store=a\n", "[profiler] connection_string"),
-        (b"[profiler]\nconnection_string = otel://u:$s3cr3t@h\n", "[profiler] connection_string"),
-    ],
-)
-def test_load_store_refuses(tmp_path, content, says):
-    """One line names the file or the option, and does not quote what could be a secret."""
-    path = tmp_path / "bad.conf"
-    path.write_bytes(content)
-    with pytest.raises(config.ConfigError) as caught:
-        config.load_store([str(path)])
-    assert says in str(caught.value)
-    assert str(path) in str(caught.value) or caught.value.option.startswith("[")
-    assert "s3cr3t" not in str(caught.value)
-    assert str(caught.value).isprintable()
-
-
-@pytest.mark.parametrize("name", ["missing.conf", ""])
-def test_load_store_needs_files(tmp_path, name):
-    """A file that is not there, or that is a directory, is an error that shows its path."""
-    with pytest.raises(config.ConfigError, match="--config-file: ") as caught:
-        config.load_store([str(tmp_path / name)])
-    assert str(tmp_path) in caught.value.message
-
-
 def test_an_unknown_library_keeps_the_service_from_being_traced(read):
     """Whoever mistypes a name would otherwise look for its spans in vain."""
     found = read(f"{ON}[otel_bridge]\ninstrument = messaging,redis\n")

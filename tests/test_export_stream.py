@@ -169,3 +169,12 @@ def test_certificate_for_another_host() -> None:
     thread.join(10)
     theirs.close()
     assert "alert" in str(seen[0]).lower()
+
+
+@pytest.mark.parametrize("pair", ["tls"], indirect=True)
+def test_a_certificate_can_be_looked_at(pair: tuple[TlsStream, socket.socket]) -> None:
+    """As it is where it was verified; in its raw form in any case."""
+    ours, _ = pair
+    assert ours.version == "TLSv1.3"
+    assert ("DNS", "peer.example") in ours.certificate["subjectAltName"]
+    assert ssl.DER_cert_to_PEM_cert(ours.raw_certificate).startswith("-----BEGIN CERTIFICATE-----")

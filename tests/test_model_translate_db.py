@@ -102,6 +102,22 @@ def test_the_point_of_osprofiler_comes_back_without_literals_and_parameters() ->
     )
 
 
+@pytest.mark.parametrize(
+    ("captured", "params"),
+    [
+        ((), {}),
+        ((("id", "7"), ("host", "cmp1")), {"id": "7", "host": "cmp1"}),
+        ((("0", "7"), ("1", "cmp1")), ["7", "cmp1"]),
+        ((("1", "7"), ("2", "cmp1")), {"1": "7", "2": "cmp1"}),
+    ],
+)
+def test_captured_parameters_are_those_of_the_point(
+    captured: tuple[tuple[str, str], ...], params: object
+) -> None:
+    name, attributes = Query(statement="SELECT a", details=db_module.Details(captured)).translate()
+    assert to_osprofiler(name, CLIENT, attributes)[1] == {"db": {"statement": "SELECT a", "params": params}}
+
+
 def test_a_failed_point_of_osprofiler_keeps_type_and_code() -> None:
     point = point_from_info("neutron.db", {"db": {"statement": "SELECT 1", "params": []}})
     stop = {

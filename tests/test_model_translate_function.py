@@ -90,9 +90,11 @@ def test_the_point_of_osprofiler_comes_back_as_it_was(function: str) -> None:
     assert to_osprofiler(name, INTERNAL, attributes) == ("vif_driver", info, {"function": {"result": "None"}})
 
 
-def test_a_point_without_a_function_gets_one_for_osprofilers_readers() -> None:
+def test_a_point_without_a_function_gets_one_where_osprofilers_readers_look_for_it() -> None:
     name, attributes = point_from_info("driver", None).translate()
     assert to_osprofiler(name, INTERNAL, attributes) == ("driver", {"function": {"name": "driver"}}, {})
+    name, attributes = point_from_info("vif_driver", {"port": 7}).translate()
+    assert to_osprofiler(name, INTERNAL, attributes) == ("vif_driver", {"port": 7}, {})
 
 
 def test_a_span_of_somebody_else_reads_as_a_point_of_its_name() -> None:
@@ -101,6 +103,15 @@ def test_a_span_of_somebody_else_reads_as_a_point_of_its_name() -> None:
         {"function": {"name": "build image"}},
         {},
     )
+
+
+@pytest.mark.parametrize("name", ["wsgi", "rpc", "driver", "driver-start", "wsgi-x", "rpc-"])
+def test_a_span_of_somebody_else_is_no_point_in_which_readers_look_for_more(name: str) -> None:
+    """They know points by the name up to its first dash, and stop at a KeyError."""
+    point, info, _stop = to_osprofiler(name, INTERNAL, {})
+    assert point == f"function.{name}"
+    assert info == {"function": {"name": name}}
+    assert to_osprofiler(f"a {name}", INTERNAL, {})[0] == f"a {name}"
 
 
 def test_arguments_are_cut_visibly() -> None:

@@ -133,8 +133,8 @@ def test_what_may_change_at_run_time_is_the_policy():
 
 
 def test_headers_are_secret():
-    """oslo.config does not log what authorises the export."""
-    assert [opt.name for opt in opts.OPTS if opt.secret] == ["headers"]
+    """oslo.config does not log what authorises the export, or the reading."""
+    assert [opt.name for opt in opts.OPTS if opt.secret] == ["headers", "store_headers"]
 
 
 @pytest.mark.parametrize("opt", opts.OPTS, ids=lambda opt: opt.name)
@@ -160,6 +160,7 @@ def test_samples_are_the_values_in_force():
         "attribute_length_limit": settings.limits.attribute_length,
         "event_count_limit": settings.limits.event_count,
         "link_count_limit": settings.limits.link_count,
+        "store_timeout": config.store_options({}).timeout,
     }
     shown = {opt.name: opt.sample_default for opt in opts.OPTS if opt.name in in_force}
     assert shown == in_force
@@ -175,6 +176,7 @@ def test_help_names_only_variables_that_are_read():
 
     environ = Asked()
     config.from_environ(environ)
+    config.store_options(environ)
     promised = {name for opt in opts.OPTS for name in re.findall(r"OTEL_[A-Z_]+[A-Z]", opt.help)}
     assert promised
     assert promised <= set(environ)

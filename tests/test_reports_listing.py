@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import traces
@@ -32,11 +33,40 @@ def test_many_services_are_counted() -> None:
     assert list(listing.table([summary]))[1].endswith("s0  root (s1, s2, s3, s4, s5, s6, 13 more)")
 
 
-def test_ids_are_whole_at_any_width() -> None:
-    for width in (40, 80, 120):
-        lines = list(listing.table([BOOT], Style(width=width)))
-        assert traces.BASE_ID in lines[1]
-    assert max(map(cells, lines)) <= 120
+@pytest.mark.parametrize("width", [120, 200, None])
+def test_ids_are_whole_where_there_is_room(width: int | None) -> None:
+    lines = list(listing.table([BOOT, OTHER], Style(width=width)))
+    assert lines[1].startswith(f"{traces.BASE_ID}  2026-11-22 14:06:01.123 UTC ")
+    assert max(map(cells, lines)) <= (width or 1000)
+
+
+def test_columns_are_shorter_where_there_is_none() -> None:
+    assert list(listing.table([BOOT, OTHER], Style(width=80))) == [
+        "TRACE     STARTED (UTC)   DURATION   SPANS  ERR  ROOT",
+        "0d06e2bc  11-22 14:06:01   62.0 ms       6    1  nova-api  POST /v2.1/servers (…",
+        "00000000  ?                      0  12,345    -  glance-api  GET /",
+    ]
+
+
+@pytest.mark.parametrize("width", [66, 70, 80, 100, 110])
+def test_the_table_fits_the_terminal(width: int) -> None:
+    many = replace(BOOT, services=tuple(f"service-{number}" for number in range(9)))
+    assert max(map(cells, listing.table([many, OTHER], Style(width=width)))) <= width
+
+
+@pytest.mark.parametrize(("other", "digits"), [(0xFF, 31), (1 << 100, 8), (1 << 90, 10), (3, 32)])
+def test_ids_are_cut_where_they_still_differ(other: int, digits: int) -> None:
+    """So that what is shown is enough to name one of them."""
+    summaries = [replace(OTHER, trace_id=2), replace(OTHER, trace_id=other), BOOT]
+    shown = [line.split()[0] for line in listing.table(summaries, Style(width=70))][1:]
+    assert [len(text) for text in shown] == [digits] * 3
+    assert len(set(shown)) == 3
+
+
+def test_what_a_store_does_not_tell_is_not_a_number() -> None:
+    """Of a trace there is always a span."""
+    (_, line) = listing.table([replace(OTHER, span_count=0)])
+    assert line.split()[-5:] == ["?", "?", "glance-api", "GET", "/"]
 
 
 def test_hostile_content_is_inert() -> None:

@@ -58,3 +58,18 @@ def test_moment(ns: int, shown: str) -> None:
 )
 def test_count(number: int, shown: str) -> None:
     assert units.count(number, "span") == shown
+
+
+@pytest.mark.parametrize(
+    ("ns", "shown"),
+    [
+        (5_000_000, "5 ms"),
+        (1_500_000_000, "1.5 s"),
+        (12_340_000, "12.3 ms"),
+        (100_000_000, "100 ms"),
+        (0, "0"),
+        (120_000_000_000, "2 min 00 s"),
+    ],
+)
+def test_round_duration(ns: int, shown: str) -> None:
+    assert units.round_duration(ns) == shown

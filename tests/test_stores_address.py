@@ -84,3 +84,17 @@ def test_a_password_with_an_at_sign_is_hidden_whole():
 
 def test_only_credentials_are_masked():
     assert masked("http://host:1/path") == "http://host:1/path"
+
+
+@pytest.mark.parametrize(
+    ("url", "link"),
+    [
+        ("jaeger+http://jaeger:16686", "http://jaeger:16686/trace/1"),
+        ("jaeger+https://u:p@traces.example.org/jaeger/", "https://traces.example.org/jaeger/trace/1"),
+        ("http://h:80", "http://h/trace/1"),
+        ("https://h:80", "https://h:80/trace/1"),
+        ("http://[::1]:8080", "http://[::1]:8080/trace/1"),
+    ],
+)
+def test_a_link_is_for_browsers_and_without_credentials(url, link):
+    assert Address.parse(url).link("/trace/1") == link

@@ -9,7 +9,13 @@ from loopback import answer, serving
 
 from otel_bridge.model.trace import SpanRecord, TraceSummary
 from otel_bridge.stores import StoreError, TraceNotFound, otlp_json
-from otel_bridge.stores.embedded import EmbeddedStore, summary_from_json, summary_to_json
+from otel_bridge.stores.embedded import (
+    EmbeddedStore,
+    query_to_parameters,
+    summary_from_json,
+    summary_to_json,
+)
+from otel_bridge.stores.options import StoreOptions
 from otel_bridge.stores.protocol import TraceQuery
 
 SUMMARY = TraceSummary(7, "GET /", "nova-api", 1 << 62, 1 << 53, 3, 1, ("keystone", "nova-api"))
@@ -77,9 +83,48 @@ def test_a_list_hands_on_what_was_asked_for():
 )
 def test_an_answer_that_is_none_is_one_line_that_says_so(sent, says):
     with serving(lambda head: [sent]) as server:
-        store = EmbeddedStore(f"http://{server.netloc}", timeout=10)
+        store = EmbeddedStore(f"http://{server.netloc}", StoreOptions(timeout=10))
         for call in (lambda: store.get(7), store.list):
             with pytest.raises(StoreError) as caught:
                 call()
             assert says in str(caught.value)
             assert not isinstance(caught.value, TraceNotFound)
+
+
+def test_a_viewer_that_passes_over_a_filter_is_filtered_here():
+    """One of an earlier version does not know them all."""
+    with serving(lambda head: [answer(json.dumps({"traces": [summary_to_json(SUMMARY)]}))]) as server:
+        store = EmbeddedStore(f"http://{server.netloc}")
+        assert store.list(TraceQuery(max_duration_ns=SUMMARY.duration_ns - 1)) == []
+        assert store.list(TraceQuery(id_prefix="0000")) == [SUMMARY]
+        assert store.list(TraceQuery(id_prefix="0001")) == []
+
+
+def test_each_field_of_a_query_is_a_parameter_of_its_name():
+    query = TraceQuery(
+        limit=1,
+        since_ns=2,
+        until_ns=3,
+        service="s",
+        operation="o",
+        errors_only=True,
+        min_duration_ns=4,
+        max_duration_ns=5,
+        id_prefix="ab",
+    )
+    assert query_to_parameters(query) == {
+        "limit": "1",
+        "since_ns": "2",
+        "until_ns": "3",
+        "service": "s",
+        "operation": "o",
+        "errors": "1",
+        "min_duration_ns": "4",
+        "max_duration_ns": "5",
+        "id_prefix": "ab",
+    }
+
+
+def test_the_page_of_a_trace_is_the_viewers():
+    store = EmbeddedStore("http://u:p@h:16687/base")
+    assert store.ui_link(7) == f"http://h:16687/base/trace/{7:032x}"

@@ -1,8 +1,10 @@
 """One bounded HTTP request, against servers that do everything wrong."""
 
+import gzip
 import socket
 import ssl
 import threading
+from dataclasses import replace
 from time import monotonic
 
 import pytest
@@ -13,11 +15,15 @@ from loopback import answer, serving
 
 from otel_bridge.stores.address import Address
 from otel_bridge.stores.fetching import Answer, Fetcher
+from otel_bridge.stores.options import StoreOptions
 from otel_bridge.stores.protocol import StoreError
 
 
 def fetcher(server, **options):
-    return Fetcher(Address.parse(f"http://{server.netloc}"), **{"timeout": 10, **options})
+    more = {name: options.pop(name) for name in ("max_answer",) if name in options}
+    return Fetcher(
+        Address.parse(f"http://{server.netloc}"), StoreOptions(**{"timeout": 10, **options}), **more
+    )
 
 
 def failure(script, **options):
@@ -53,7 +59,7 @@ def test_the_base_path_comes_first():
 def test_credentials_are_sent_as_basic_authentication():
     with serving(lambda head: [answer("{}")]) as server:
         Fetcher(Address.parse(f"http://Aladdin:open%20sesame@{server.netloc}")).get("/")
-    assert "Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n" in server.heads[0]
+    assert "authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n" in server.heads[0]
 
 
 def test_chunks_are_put_together():
@@ -172,7 +178,7 @@ def tls(authority):
 
 def test_a_certificate_that_nobody_vouches_for_is_said(tls):
     with serving(lambda head: [answer("{}")], tls) as server:
-        with pytest.raises(StoreError, match=r"certificate is not trusted .*: set SSL_CERT_FILE"):
+        with pytest.raises(StoreError, match=r"certificate is not trusted .*: name the file of the CA"):
             Fetcher(Address.parse(f"https://{server.netloc}")).get("/")
         assert server.heads == []
 
@@ -230,3 +236,134 @@ def test_what_is_no_json_is_a_value_error(body):
 )
 def test_an_unexpected_answer_is_explained(given, says):
     assert says in str(Fetcher(Address.parse("http://host:1")).unexpected(given, "tea"))
+
+
+def test_headers_are_sent_as_they_were_given():
+    options = StoreOptions(headers={"X-Scope-OrgID": "tenant", "Authorization": "Bearer abc"})
+    with serving(lambda head: [answer("{}")]) as server:
+        Fetcher(Address.parse(f"http://u:p@{server.netloc}"), options).get("/")
+    assert "\r\nx-scope-orgid: tenant\r\n" in server.heads[0]
+    # Who gives a header means that, and not what the URL says.
+    assert "\r\nauthorization: Bearer abc\r\n" in server.heads[0]
+    assert server.heads[0].lower().count("authorization") == 1
+
+
+def test_credentials_follow_no_redirect():
+    """Nothing at all is sent to where an answer points."""
+    options = StoreOptions(headers={"x-token": "s3cr3t"})
+    with serving(lambda head: [answer("{}")]) as there:
+        sent = answer("", status=307, Location=f"http://{there.netloc}/")
+        with serving(lambda head: [sent]) as server, pytest.raises(StoreError, match="sends us on"):
+            Fetcher(Address.parse(f"http://u:s3cr3t@{server.netloc}"), options).get("/")
+    assert there.heads == []
+
+
+def test_a_header_that_was_refused_is_told_from_a_missing_one():
+    options = StoreOptions(headers={"authorization": "Bearer s3cr3t"})
+    with (
+        serving(lambda head: [answer("", status=403)]) as server,
+        pytest.raises(StoreError, match="refuses these credentials") as caught,
+    ):
+        Fetcher(Address.parse(f"http://{server.netloc}"), options).get("/")
+    assert "s3cr3t" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "wanted"),
+    [("127.0.0.1", "identity"), ("::1", "identity"), ("localhost.", "identity"), ("h", "gzip, identity")],
+)
+def test_compression_is_asked_for_where_a_network_lies_between(host, wanted):
+    address = replace(Address.parse("http://h:1"), host=host)
+    assert Fetcher(address)._encodings == wanted
+
+
+def test_what_is_compressed_is_unpacked():
+    body = b"[" + b"1," * 500_000 + b"1]"
+    with serving(lambda head: [answer(gzip.compress(body), Content_Encoding="gzip")]) as server:
+        assert fetcher(server).get("/").body == body
+
+
+@pytest.mark.parametrize(
+    ("sent", "says"),
+    [
+        (answer(gzip.compress(b"x" * 500)[:-9], Content_Encoding="gzip"), "cut off"),
+        (answer(b"nothing of the kind", Content_Encoding="gzip"), "not HTTP"),
+        (answer(gzip.compress(bytes(50_000_000)), Content_Encoding="gzip"), "longer than 1 MiB"),
+        (answer(b"{}", Content_Encoding="br"), "in the encoding 'br', which was not asked for"),
+    ],
+)
+def test_what_cannot_be_unpacked_is_one_line(sent, says):
+    assert says in failure(lambda head: [sent], max_answer=1024 * 1024)
+
+
+def test_an_answer_can_be_read_as_it_comes():
+    go_on = threading.Event()
+
+    def script(head):
+        yield b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nfirst"
+        go_on.wait(10)
+        yield b"end"
+
+    with serving(script) as server, fetcher(server).open("/") as arriving:
+        assert next(arriving.pieces) == b"first"
+        go_on.set()
+        assert b"".join(arriving.pieces) == b"end"
+
+
+def test_the_end_is_known_without_waiting_for_it():
+    """A server that keeps the connection open although it was told not to."""
+    over = threading.Event()
+
+    def script(head):
+        yield b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+        over.wait(10)
+
+    started = monotonic()
+    with serving(script) as server:
+        assert fetcher(server, timeout=5).get("/").body == b"{}"
+        assert monotonic() - started < 4
+        over.set()
+
+
+def test_an_answer_that_is_left_half_read_leaves_nothing_open():
+    sent = answer(b"x" * 3_000_000)
+    with serving(lambda head: [sent]) as server, fetcher(server).open("/") as arriving:
+        assert next(arriving.pieces)
+
+
+@pytest.mark.parametrize("body", [b"[]", b"5", b"{", b""])
+def test_a_document_is_an_object(body):
+    assert Answer(200, "application/json", body).document() is None
+    assert Answer(200, "text/html", b"{}").document() is None
+    assert Answer(200, "", b'{"a": 1}').document() == {"a": 1}
+
+
+def test_a_certificate_of_a_named_authority_is_trusted(tls, authority, tmp_path):
+    ca_file = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(ca_file))
+    with serving(lambda head: [answer("{}")], tls) as server:
+        options = StoreOptions(ca_file=str(ca_file))
+        assert Fetcher(Address.parse(f"https://{server.netloc}"), options).get("/").body == b"{}"
+
+
+def test_a_client_shows_its_certificate_where_it_has_one(authority, tmp_path):
+    demanding = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(demanding)
+    authority.configure_trust(demanding)
+    demanding.verify_mode = ssl.CERT_REQUIRED
+    files = {name: str(tmp_path / name) for name in ("ca", "cert", "key")}
+    reader = authority.issue_cert("reader")
+    authority.cert_pem.write_to_path(files["ca"])
+    reader.cert_chain_pems[0].write_to_path(files["cert"])
+    reader.private_key_pem.write_to_path(files["key"])
+    shown = StoreOptions(ca_file=files["ca"], cert_file=files["cert"], key_file=files["key"])
+    with serving(lambda head: [answer("{}")], demanding) as server:
+        address = Address.parse(f"https://{server.netloc}")
+        assert Fetcher(address, shown).get("/").body == b"{}"
+        with pytest.raises(StoreError, match=r"client certificate asked for|cut off"):
+            Fetcher(address, StoreOptions(ca_file=files["ca"])).get("/")
+
+
+def test_files_of_certificates_do_not_matter_without_tls():
+    with serving(lambda head: [answer("{}")]) as server:
+        assert fetcher(server, ca_file="/nowhere").get("/").body == b"{}"

@@ -12,6 +12,7 @@ from loopback import answer, path_of, serving
 from otel_bridge.model.trace import SpanEvent, SpanLink
 from otel_bridge.stores import StoreError, TraceNotFound
 from otel_bridge.stores.jaeger import DEFAULT_LOOKBACK_NS, JaegerStore
+from otel_bridge.stores.options import StoreOptions
 from otel_bridge.stores.protocol import TraceQuery
 
 DATA = Path(__file__).parent / "data" / "jaeger"
@@ -54,7 +55,13 @@ def server():
 
 @pytest.fixture
 def store(server):
-    return JaegerStore(f"jaeger+http://{server.netloc}", timeout=10)
+    return JaegerStore(f"jaeger+http://{server.netloc}", StoreOptions(timeout=10))
+
+
+def asked(server):
+    """The parameters of the last request."""
+    query = parse_qs(urlsplit(server.heads[-1].split(" ")[1]).query)
+    return {name: values[0] for name, values in query.items()}
 
 
 def test_a_trace_is_one_tree_of_whole_spans(store):
@@ -142,6 +149,12 @@ def test_nothing_found_is_an_empty_list(store):
         ({"since_ns": START + 2 * 10**9}, []),
         ({"min_duration_ns": 5_000_000}, [FAILED, FIRST]),
         ({"min_duration_ns": 5_000_001}, []),
+        ({"max_duration_ns": 5_000_000}, [FAILED, FIRST]),
+        ({"max_duration_ns": 4_999_999}, []),
+        ({"until_ns": START + 1}, [FIRST]),
+        ({"until_ns": START}, []),
+        ({"id_prefix": f"{FIRST:032x}"[:4]}, [FIRST]),
+        ({"id_prefix": "0000"}, []),
     ],
 )
 def test_what_is_asked_for_is_what_is_listed(store, options, found):
@@ -154,23 +167,46 @@ def test_the_query_is_spelt_so_that_all_versions_understand(store, server):
     store.list(TraceQuery(limit=7, service="nova api"))
     query = parse_qs(urlsplit(server.heads[-1].split(" ")[1]).query)
     assert query.pop("query.service_name") == ["nova api"]
-    assert query.pop("query.num_traces") == ["7"]
+    assert query.pop("query.num_traces") == ["27"]  # some more, since Jaeger counts them otherwise
     first, last = (
         datetime.fromisoformat(query.pop(f"query.start_time_{end}")[0]).timestamp() for end in ("min", "max")
     )
-    assert query == {}
+    assert query == {"query.raw_traces": ["true"]}
     assert abs(first - (now - DEFAULT_LOOKBACK_NS) / 1e9) < 60
     assert now / 1e9 < last < now / 1e9 + 7200
 
 
 @pytest.mark.parametrize(
-    ("since", "shown"), [(-5, "1970-01-01T00:00:00.000000000Z"), (1 << 80, "9999-12-31")]
+    ("times", "name", "shown"),
+    [
+        ({"since_ns": -5}, "min", "1970-01-01T00:00:00.000000000Z"),
+        ({"until_ns": 1 << 80}, "max", "9999-12-31"),
+    ],
 )
-def test_times_beyond_what_can_be_written_are_clamped(store, server, since, shown):
-    store.list(TraceQuery(service="nova-api", since_ns=since))
-    assert parse_qs(urlsplit(server.heads[-1].split(" ")[1]).query)["query.start_time_min"][0].startswith(
-        shown
-    )
+def test_times_beyond_what_can_be_written_are_clamped(store, server, times, name, shown):
+    store.list(TraceQuery(service="nova-api", **times))
+    assert asked(server)[f"query.start_time_{name}"].startswith(shown)
+
+
+@pytest.mark.parametrize("times", [{"since_ns": 1 << 80}, {"since_ns": 5, "until_ns": 5}])
+def test_a_time_in_which_nothing_can_be_is_not_asked_for(store, server, times):
+    assert store.list(TraceQuery(service="nova-api", **times)) == []
+    assert server.heads == []
+
+
+def test_until_ends_the_default_time_as_well(store, server):
+    day = 24 * 3600 * 10**9
+    store.list(TraceQuery(service="nova-api", until_ns=10 * day))
+    assert asked(server)["query.start_time_min"] == "1970-01-04T00:00:00.000000000Z"
+    assert asked(server)["query.start_time_max"] == "1970-01-11T00:00:00.000000000Z"
+
+
+def test_an_operation_is_jaegers_to_look_for(store, server):
+    found = store.list(TraceQuery(service="nova-conductor", operation="conductor.build", **ALL))
+    assert asked(server)["query.operation_name"] == "conductor.build"
+    assert [summary.trace_id for summary in found] == [FAILED, FIRST]
+    # The double answers these traces whatever is asked for; another span's name is not among them.
+    assert store.list(TraceQuery(service="nova-conductor", operation="POST /v2.1/servers", **ALL)) == []
 
 
 def test_filters_look_at_more_traces_than_are_wanted(store, server):
@@ -218,7 +254,7 @@ def test_summaries_are_used_where_there_are_any():
 )
 def test_what_is_not_jaeger_is_one_line_that_says_so(sent, says):
     with serving(lambda head: [sent]) as server:
-        store = JaegerStore(f"jaeger+http://{server.netloc}", timeout=10)
+        store = JaegerStore(f"jaeger+http://{server.netloc}", StoreOptions(timeout=10))
         for call in (
             lambda: store.get(FIRST),
             store.list,
@@ -234,17 +270,23 @@ def test_what_is_not_jaeger_is_one_line_that_says_so(sent, says):
     ("call", "sent", "says"),
     [
         ("get", '{"result": {"resourceSpans": 5}}', "cannot be read (resourceSpans"),
-        ("get", '{"result": 5}', "cannot be read (the document"),
+        ("get", '{"result": 5}', "cannot be read (result is not an object"),
         ("list", '{"services": ["a"], "summaries": 5}', "cannot be read (trace summary"),
         ("list", '{"services": ["a"], "summaries": [5]}', "cannot be read (trace summary"),
         ("list", '{"services": ["a"], "summaries": [{"traceId": "z"}]}', "cannot be read (trace summary"),
+        ("list", '{"services": ["a"], "summaries": [{"traceId": "-5"}]}', "cannot be read (trace summary"),
+        (
+            "list",
+            '{"services": ["a"], "summaries": [{"traceId": "5", "minStartTimeUnixNano": 1e999}]}',
+            "cannot be read (trace summary",
+        ),
         ("list", '{"services": "nova"}', "not Jaeger's services"),
         ("list", '{"services": [5]}', "not Jaeger's services"),
     ],
 )
 def test_what_cannot_be_read_is_one_line_that_says_so(call, sent, says):
     with serving(lambda head: [answer(sent)]) as server:
-        store = JaegerStore(f"jaeger+http://{server.netloc}", timeout=10)
+        store = JaegerStore(f"jaeger+http://{server.netloc}", StoreOptions(timeout=10))
         with pytest.raises(StoreError) as caught:
             {"get": lambda: store.get(FIRST), "list": store.list}[call]()
     assert says in str(caught.value)
@@ -267,3 +309,121 @@ def test_the_error_of_a_span_comes_with_its_event():
     assert failed.events == (
         SpanEvent("exception", START + 10**9 + 2_500_000, {"exception.type": "NoValidHost"}),
     )
+
+
+def older(unknown):
+    """A Jaeger 1, which answers like that to paths of the API v3."""
+
+    def script(head):
+        path, query = path_of(head), parse_qs(urlsplit(head.split(" ")[1]).query)
+        if path.startswith("/api/v3/"):
+            return [unknown]
+        if path == "/api/services":
+            return [recorded("older_services.json")]
+        if path == f"/api/traces/{FIRST:032x}":
+            return [recorded("older_trace.json")]
+        if path == "/api/traces":
+            known = {"service", "limit", "start", "end"} <= set(query)
+            return [recorded("older_trace.json")] if known else [recorded("bad_request.json", 400)]
+        return [recorded("older_missing.json", 404)]
+
+    return script
+
+
+UNKNOWN = [
+    recorded("index.html"),
+    answer("404 page not found", status=404, content_type="text/plain"),
+    answer("<h1>404</h1>", status=404, content_type="text/html"),
+]
+
+
+@pytest.mark.parametrize("unknown", UNKNOWN)
+def test_a_jaeger_of_old_is_asked_as_it_understands(unknown):
+    with serving(older(unknown)) as server:
+        store = JaegerStore(f"jaeger+http://{server.netloc}")
+        trace = store.get(FIRST)
+        assert [span.name for span in trace.spans] == ["POST /servers", "build", "conductor.build"]
+        assert trace.spans[2].is_error
+        assert store.list(TraceQuery(**ALL)) == [trace.summary()]
+        assert store.list(TraceQuery(errors_only=True, **ALL)) == [trace.summary()]
+        assert store.list(TraceQuery(until_ns=START, **ALL)) == []
+        with pytest.raises(TraceNotFound):
+            store.get(1)
+    # What it speaks is remembered.
+    newer = [path_of(head) for head in server.heads if path_of(head).startswith("/api/v3/")]
+    assert newer == [f"/api/v3/traces/{FIRST:032x}"]
+    assert "raw=true" in server.heads[1]
+
+
+@pytest.mark.parametrize("unknown", UNKNOWN)
+def test_a_list_alone_finds_out_as_well(unknown):
+    for query in (TraceQuery(**ALL), TraceQuery(service="nova-api", **ALL)):
+        with serving(older(unknown)) as server:
+            assert len(JaegerStore(f"jaeger+http://{server.netloc}").list(query)) == 1
+
+
+def test_times_of_old_are_microseconds():
+    with serving(older(UNKNOWN[0])) as server:
+        store = JaegerStore(f"jaeger+http://{server.netloc}")
+        store.list(TraceQuery(service="a b", operation="op", limit=3, since_ns=START, until_ns=START + 9_999))
+        assert asked(server) == {
+            "service": "a b",
+            "operation": "op",
+            "start": str(START // 1000),
+            "end": str(START // 1000 + 9),
+            "limit": "23",
+            "raw": "true",
+        }
+
+
+def test_the_newer_dialect_is_not_given_up_once_it_was_spoken(store, server):
+    """An error page of something in between does not make it an old one."""
+    store.get(FIRST)
+    with serving(lambda head: [UNKNOWN[0]]) as page:
+        store._fetcher.address = JaegerStore(f"jaeger+http://{page.netloc}")._fetcher.address
+        with pytest.raises(StoreError, match="answered a web page"):
+            store.get(FIRST)
+    assert len(page.heads) == 1
+
+
+def test_traces_are_asked_for_as_they_were_recorded(store, server):
+    """Not with times that Jaeger has moved."""
+    store.get(FIRST)
+    assert asked(server)["raw_traces"] == "true"
+
+
+def many(count):
+    """Summaries of a Jaeger that has so many traces, of which the oldest failed."""
+
+    def script(head):
+        number = int(parse_qs(urlsplit(head.split(" ")[1]).query)["query.num_traces"][0])
+        (one,) = SUMMARIES["summaries"]
+        found = [
+            {
+                **one,
+                "traceId": f"{trace:032x}",
+                "minStartTimeUnixNano": str(START + trace),
+                "errorSpanCount": int(trace == 1),
+            }
+            for trace in range(count, 0, -1)
+        ][:number]
+        return [answer(json.dumps({"summaries": found}))]
+
+    return script
+
+
+@pytest.mark.parametrize(
+    ("count", "found", "requests"),
+    [(100, 1, 1), (1000, 1, 2), (2000, 0, 2)],
+)
+def test_summaries_are_looked_through_further_where_too_few_were_found(count, found, requests):
+    with serving(many(count)) as server:
+        store = JaegerStore(f"jaeger+http://{server.netloc}")
+        query = TraceQuery(limit=20, service="nova-api", errors_only=True, **ALL)
+        assert len(store.list(query)) == found
+    assert len(server.heads) == requests
+
+
+def test_the_page_of_a_trace_is_jaegers():
+    store = JaegerStore("jaeger+https://u:p@traces.example.org/jaeger")
+    assert store.ui_link(7) == f"https://traces.example.org/jaeger/trace/{7:032x}"

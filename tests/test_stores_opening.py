@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from otel_bridge.stores import StoreError, open_store
+from otel_bridge.stores.options import StoreOptions
 
 
 @pytest.mark.parametrize(
@@ -18,6 +19,11 @@ from otel_bridge.stores import StoreError, open_store
         ("jaeger+https://u:p@jaeger/base", "JaegerStore", "jaeger+https://***@jaeger/base"),
         ("http://127.0.0.1:16687", "EmbeddedStore", "http://127.0.0.1:16687"),
         ("HTTPS://u:p@example.org", "EmbeddedStore", "HTTPS://***@example.org"),
+        ("tempo+http://tempo:3200", "TempoStore", "tempo+http://tempo:3200"),
+        ("TEMPO+https://u:p@tempo/base", "TempoStore", "TEMPO+https://***@tempo/base"),
+        ("file:traces.json", "FileStore", "file:traces.json"),
+        ("file:///var/traces.json.gz", "FileStore", "file:/var/traces.json.gz"),
+        ("-", "FileStore", "file:-"),
     ],
 )
 def test_each_form_of_url_opens_its_store(url, kind, shown):
@@ -26,12 +32,37 @@ def test_each_form_of_url_opens_its_store(url, kind, shown):
     assert store.url == shown
 
 
-@pytest.mark.parametrize("url", ["", "traces.sqlite", "sqlite:", "mongodb://u:secret@host", "jaeger://host"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "traces.sqlite",
+        "no/such/file",
+        "nul\0",
+        "file:",
+        "sqlite:",
+        "mongodb://u:secret@host",
+        "jaeger://host",
+    ],
+)
 def test_any_other_is_refused_and_named(url):
     with pytest.raises(StoreError) as caught:
         open_store(url)
-    assert "sqlite:PATH, jaeger+http://HOST:16686 or http://HOST:16687" in str(caught.value)
+    for form in ("sqlite:PATH", "jaeger+http://HOST:16686", "tempo+http://HOST:3200", "file:PATH"):
+        assert form in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+def test_a_file_that_is_there_needs_no_scheme(tmp_path):
+    path = tmp_path / "traces.json"
+    path.touch()
+    assert open_store(str(path)).url == f"file:{path}"
+
+
+@pytest.mark.parametrize("url", ["jaeger+https://h", "tempo+https://h", "https://h"])
+def test_options_are_looked_at_at_once(url):
+    with pytest.raises(StoreError, match="CA file /nowhere: cannot be read"):
+        open_store(url, StoreOptions(ca_file="/nowhere"))
 
 
 def test_stores_load_nothing_until_opened():

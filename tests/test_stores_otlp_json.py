@@ -10,6 +10,7 @@ from span_records import records
 
 from otel_bridge.model.trace import SpanRecord
 from otel_bridge.stores import otlp_json
+from otel_bridge.stores.json_stream import Reader
 
 TRACE = "0102030405060708090a0b0c0d0e0f10"
 
@@ -220,3 +221,65 @@ def test_any_json_is_read_or_refused(value):
         otlp_json.decode(value)
     except ValueError:
         pass
+
+
+@given(st.lists(records(), max_size=5), st.lists(st.integers(1, 4000), max_size=6))
+def test_reading_as_it_comes_is_decoding(spans, cuts):
+    """Property: wherever the text is cut, the same spans come out as of the whole."""
+    raw = otlp_json.dumps(spans)
+    ends = sorted({cut % (len(raw) + 1) for cut in cuts})
+    pieces = [raw[start:end] for start, end in zip([0, *ends], [*ends, len(raw)], strict=True)]
+    reader = Reader(pieces)
+    found = []
+    for name in reader.names():
+        assert name == "resourceSpans"
+        found = list(otlp_json.read(reader))
+    assert found == otlp_json.decode(json.loads(raw))
+
+
+def read(document):
+    return list(otlp_json.read(Reader([json.dumps(document).encode()])))
+
+
+def test_the_order_of_names_means_nothing():
+    """Jaeger and the collector write the resource and the scope first; JSON does not say so."""
+    (of_resource,) = otlp_json.encode([SpanRecord(7, 1, 0, "a", 1, 1, 2, resource={"r": 1}, scope="s")])[
+        "resourceSpans"
+    ]
+    (of_scope,) = of_resource["scopeSpans"]
+    backwards = {"scopeSpans": [dict(reversed(of_scope.items()))], "resource": of_resource["resource"]}
+    (span,) = read([backwards])
+    assert (span.scope, span.resource) == ("s", {"r": 1})
+
+
+def test_what_it_was_called_before_is_understood():
+    """As Tempo 1.5 answers it, ids in base64 and enumerations by name."""
+    (span,) = read(
+        [
+            {
+                "resource": None,
+                "instrumentationLibrarySpans": [
+                    {
+                        "instrumentationLibrary": {"name": "s"},
+                        "spans": [
+                            {
+                                "traceId": "Um5qbX2IRXyL4svQdWDLUQ==",
+                                "spanId": "C+KqKJcRy/0=",
+                                "parentSpanId": "",
+                                "kind": "SPAN_KIND_SERVER",
+                                "status": {"code": "STATUS_CODE_ERROR"},
+                            }
+                        ],
+                    }
+                ],
+            }
+        ]
+    )
+    assert span.trace_id == 0x526E6A6D7D88457C8BE2CBD07560CB51
+    assert span.span_id == 0x0BE2AA289711CBFD
+    assert (span.parent_id, span.kind, span.status, span.scope) == (0, 2, 2, "s")
+
+
+@pytest.mark.parametrize("nothing", [None, [], [None], [{"scopeSpans": None}], [{"scopeSpans": [None]}]])
+def test_null_is_as_good_as_nothing(nothing):
+    assert read(nothing) == []

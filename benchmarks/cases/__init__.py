@@ -8,6 +8,7 @@ from benchmarks.cases import (
     closed_point,
     database,
     encoder,
+    html_report,
     http_client,
     lateness,
     logs,
@@ -36,5 +37,7 @@ CASES: dict[str, Case] = {
         rpc.CASE,
         threads.CASE,
         logs.CASE,
+        html_report.FILE,
+        html_report.PAGE,
     )
 }

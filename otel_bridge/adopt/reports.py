@@ -7,6 +7,7 @@ else ``?store=`` of the connection string, where it is percent-encoded::
     otel://collector:4318?store=jaeger%2Bhttp://jaeger:16686
 
 Who calls makes a driver with nothing but a connection string, so mostly it is the first or the last of these.
+``OTEL_BRIDGE_STORE_*`` and ``[otel_bridge] store_*`` say how the store is reached.
 What cannot be answered is an ``osprofiler.exc.CommandError``: osprofiler's commands print its message as one
 line, and nothing else.
 """
@@ -20,12 +21,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from osprofiler import exc
 
+from otel_bridge.adopt import embedding
 from otel_bridge.model.trace import Trace, TraceSummary
-from otel_bridge.model.tracepoint import format_timestamp
 from otel_bridge.reports import osprofiler_json
 from otel_bridge.wire import ids
 
 if TYPE_CHECKING:
+    from oslo_config.cfg import ConfigOpts
+
     from otel_bridge.stores import TraceStore
 
 VARIABLE: Final = "OTEL_BRIDGE_STORE"
@@ -39,13 +42,15 @@ class _Source(NamedTuple):
     url: str
     #: Who says so.
     named_by: str
+    #: The configuration that says so; None: it is somebody else.
+    conf: ConfigOpts | None = None
 
 
 def get_report(connection_string: str, base_id: str, conf: Any = None) -> dict[str, Any]:
     """The report of one trace, as ``osprofiler.drivers.base.Driver.get_report`` gives it.
 
     For a trace that the store does not have ``children`` is empty: that is how osprofiler's command knows
-    that it is not found.
+    that it is not found. What would end a script in a page is broken up (:mod:`otel_bridge.adopt.embedding`).
 
     Args:
         connection_string: the driver's.
@@ -68,7 +73,9 @@ def get_report(connection_string: str, base_id: str, conf: Any = None) -> dict[s
             pass
         except StoreError as error:
             raise exc.CommandError(f"{source.named_by}: {error}") from error
-    return osprofiler_json.report(trace, None if _is_uuid(base_id) else base_id)
+    report = osprofiler_json.report(trace, None if _is_uuid(base_id) else base_id)
+    embedding.make_inert(report)
+    return report
 
 
 def list_traces(
@@ -79,14 +86,14 @@ def list_traces(
     Args:
         connection_string: the driver's.
         fields: what is wanted of each: ``base_id`` and ``timestamp`` (``%Y-%m-%dT%H:%M:%S.%f``, UTC), the
-            default; ``info``, whose ``["request"]["path"]`` Horizon shows: the path in the name of the root
-            span, or that name where it has none. Other fields are not known.
+            default; ``info``, or a part of it, whose ``["request"]["path"]`` Horizon shows: the path in the
+            name of the root span, or that name where it has none. Other fields are not known.
         conf: as of :func:`get_report`.
 
     Raises:
         osprofiler.exc.CommandError: as by :func:`get_report`.
     """
-    wanted = frozenset(fields or _DEFAULT_FIELDS)
+    wanted = {field.partition(".")[0] for field in fields or _DEFAULT_FIELDS}
     return [
         {name: value for name, value in _row(summary).items() if name in wanted}
         for summary in _summaries(connection_string, conf, errors_only=False)
@@ -122,7 +129,7 @@ def _row(summary: TraceSummary) -> dict[str, Any]:
         method, path = "", summary.root_name
     return {
         "base_id": ids.base_id(summary.trace_id),
-        "timestamp": format_timestamp(summary.start_ns),
+        "timestamp": osprofiler_json.timestamp(summary.start_ns),
         "info": {"request": {"method": method, "path": path, "query": "", "scheme": ""}},
     }
 
@@ -137,9 +144,19 @@ def _is_uuid(text: str) -> bool:
 
 
 def _open(source: _Source) -> TraceStore:
+    """The store, reached as the environment says, and the configuration if that names it.
+
+    Raises:
+        osprofiler.exc.CommandError: what they say cannot be used.
+    """
+    from otel_bridge import config
     from otel_bridge.stores import open_store
 
-    return open_store(source.url)
+    try:
+        options = config.store_options(os.environ, source.conf)
+    except config.ConfigError as error:
+        raise exc.CommandError(str(error)) from None
+    return open_store(source.url, options)
 
 
 def _source(connection_string: str, conf: Any, environ: Mapping[str, str] = os.environ) -> _Source:
@@ -151,9 +168,11 @@ def _source(connection_string: str, conf: Any, environ: Mapping[str, str] = os.e
     url = environ.get(VARIABLE, "").strip()
     if url:
         return _Source(url, VARIABLE)
-    url = _configured(conf)
-    if url:
-        return _Source(url, "[otel_bridge] store")
+    known = _with_our_options(conf)
+    if known is not None:
+        url = _configured(known)
+        if url:
+            return _Source(url, "[otel_bridge] store", known)
     from otel_bridge.config import connection
 
     try:
@@ -161,7 +180,7 @@ def _source(connection_string: str, conf: Any, environ: Mapping[str, str] = os.e
     except ValueError as error:
         raise exc.CommandError(f"the connection string cannot be read: {error}") from None
     if said:
-        return _Source(said, "?store= of the connection string")
+        return _Source(said, "?store= of the connection string", known)
     from otel_bridge.stores.opening import FORMS
 
     raise exc.CommandError(
@@ -170,18 +189,28 @@ def _source(connection_string: str, conf: Any, environ: Mapping[str, str] = os.e
     )
 
 
-def _configured(conf: Any) -> str:
-    """``[otel_bridge] store`` of the configuration, empty where there is none."""
+def _with_our_options(conf: Any) -> ConfigOpts | None:
+    """The service's configuration, if that is what we were given, with ``[otel_bridge]`` in it."""
     if conf is None:
-        return ""
+        return None
     from oslo_config import cfg
 
     from otel_bridge import opts
 
     if not isinstance(conf, cfg.ConfigOpts):
-        return ""
+        return None
     try:
         opts.register_opts(conf)
+    except (cfg.Error, ValueError):  # somebody else's options: it says nothing to us
+        return None
+    return conf
+
+
+def _configured(conf: ConfigOpts) -> str:
+    """``[otel_bridge] store`` of the configuration, empty where there is none."""
+    from oslo_config import cfg
+
+    try:
         return (conf.otel_bridge.store or "").strip()
     except (cfg.Error, ValueError):  # a configuration that cannot be read names no store
         return ""

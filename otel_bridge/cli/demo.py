@@ -171,7 +171,7 @@ class _Demo:
         from otel_bridge.reports import html
 
         page = self._directory / "trace.html"
-        page.write_text(html.render(trace), encoding="utf-8")
+        page.write_text(html.render(trace).html, encoding="utf-8")
         self._say(f"page         {page}")
 
     def _say_where(self, backend: _Backend, service: example.Example, signed: int, keep: bool) -> None:

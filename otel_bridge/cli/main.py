@@ -8,14 +8,11 @@ A command is a module with two functions: ``add_parser(subparsers)`` declares it
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 from collections.abc import Sequence
 from typing import Final
 
 from otel_bridge.cli import check, demo, serve, sign, trace
-from otel_bridge.cli.errors import BROKEN_PIPE, INTERRUPTED, CommandError
-from otel_bridge.cli.output import complain
+from otel_bridge.cli.ending import exit_code
 from otel_bridge.version import __version__
 
 #: By the name that stands on the command line.
@@ -47,15 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0 done or found, 1 not found or not possible, 2 wrong usage, 130 interrupted,
         141 nobody read the output any more.
     """
-    try:
-        code = _run(argv)
-        sys.stdout.flush()  # here, where a failure can still be told
-        return code
-    except BrokenPipeError:
-        _discard_output()
-        return BROKEN_PIPE
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    return exit_code(lambda: _run(argv))
 
 
 def _run(argv: Sequence[str] | None) -> int:
@@ -63,18 +52,5 @@ def _run(argv: Sequence[str] | None) -> int:
         args = build_parser().parse_args(argv)
         code: int = COMMANDS[args.command].run(args)
         return code
-    except CommandError as error:
-        complain(*str(error).splitlines())
-        return error.exit_code
     except SystemExit as error:  # argparse: --help, --version, or its own line about wrong usage
         return error.code if isinstance(error.code, int) else 0
-
-
-def _discard_output() -> None:
-    """Keep the interpreter from failing once more when it flushes standard output at its end."""
-    try:
-        descriptor = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(descriptor, sys.stdout.fileno())
-        os.close(descriptor)
-    except (OSError, ValueError):  # standard output is no real file
-        return

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping
 from typing import TextIO
 
 from otel_bridge.cli.errors import CommandError, UsageError
+from otel_bridge.reports.canvas import UNICODE
 from otel_bridge.reports.style import PLAIN, Style
-from otel_bridge.reports.text import inert
+from otel_bridge.reports.text import ELLIPSIS, inert
 
 
 def style_of(stream: TextIO, environ: Mapping[str, str] = os.environ) -> Style:
@@ -23,7 +24,7 @@ def style_of(stream: TextIO, environ: Mapping[str, str] = os.environ) -> Style:
     return Style(
         width=shutil.get_terminal_size().columns if terminal else None,
         colour=terminal and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb",
-        ascii=not _can_encode(stream, "├│└─█▏·…µ"),
+        ascii=not _can_encode(stream, "".join((*UNICODE, ELLIPSIS, "µ"))),
     )
 
 

@@ -8,7 +8,8 @@ untraced, since spans would go to the wrong place, or be anybody's to start.
 
 from __future__ import annotations
 
-from otel_bridge.config.build import from_conf, from_environ, load_store
+from otel_bridge.config.build import from_conf, from_environ
+from otel_bridge.config.store import ConfiguredStore, load_store, store_options
 from otel_bridge.settings import (
     ConfigError,
     ExportSettings,
@@ -21,6 +22,7 @@ from otel_bridge.settings import (
 
 __all__ = [
     "ConfigError",
+    "ConfiguredStore",
     "ExportSettings",
     "GateSettings",
     "LimitSettings",
@@ -30,4 +32,5 @@ __all__ = [
     "from_conf",
     "from_environ",
     "load_store",
+    "store_options",
 ]

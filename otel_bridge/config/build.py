@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -14,12 +14,10 @@ from otel_bridge.config.connection import Connection
 from otel_bridge.config.export import read_export
 from otel_bridge.config.gate import read_gate
 from otel_bridge.config.policy import service_names
-from otel_bridge.config.reading import read_files
-from otel_bridge.config.sources import Sources, Text, show
+from otel_bridge.config.sources import Sources, show
 from otel_bridge.settings import (
     INSTRUMENTATIONS,
     CaptureSettings,
-    ConfigError,
     LimitSettings,
     QueueSettings,
     Settings,
@@ -74,36 +72,6 @@ def from_conf(
 
     opts.register_opts(conf)
     return _build(Sources(environ, conf), project, service, host, connection)
-
-
-def load_store(config_files: Sequence[str]) -> Text | None:
-    """The store that a service's configuration files name; None where they name none.
-
-    It is ``[otel_bridge] store``, else ``?store=`` of OSProfiler's connection string, if that chooses us.
-
-    Raises:
-        ConfigError: a file cannot be read or understood; the message names it.
-    """
-    from oslo_config import cfg
-
-    from otel_bridge import opts
-
-    conf = cfg.ConfigOpts()
-    conf.register_opts(opts.OPTS, group="otel_bridge")
-    conf.register_opt(cfg.StrOpt("connection_string", default=""), group="profiler")
-    read_files(conf, config_files)
-    origin = "[otel_bridge] store"
-    try:
-        store: str | None = conf.otel_bridge.store
-        if not store:
-            origin = connections.ORIGIN
-            chosen = conf.profiler.connection_string
-            store = connections.parse(chosen).store if connections.is_ours(chosen) else None
-    except cfg.Error:  # its message may quote what follows a $, which may be a password's
-        raise ConfigError(origin, "its value cannot be read (a $ has to be written $$)") from None
-    except (ValueError, OSError) as error:
-        raise ConfigError(origin, f"cannot be read: {' '.join(str(error).split())}") from None
-    return Text(store, origin, True) if store else None
 
 
 def _build(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
@@ -108,22 +108,29 @@ def grpc_exporter(settings: ExportSettings) -> StockExporter:
     """
     from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
-    credentials = None
-    if not settings.insecure:
-        import grpc
-
-        credentials = grpc.ssl_channel_credentials(
-            _read(settings.certificate), _read(settings.client_key), _read(settings.client_certificate)
-        )
     return StockExporter(
         OTLPSpanExporter(
             endpoint=settings.endpoint,
             insecure=settings.insecure,
-            credentials=credentials,
+            credentials=None if settings.insecure else grpc_credentials(settings),
             headers=tuple(settings.headers.items()),
             timeout=settings.timeout,
             compression=_grpc_compression(settings.compression),
         )
+    )
+
+
+def grpc_credentials(settings: ExportSettings) -> Any:
+    """What gRPC trusts and shows; without a certificate it trusts the authorities that it brings along.
+
+    Raises:
+        ImportError: the extra ``grpc`` is not installed.
+        OSError: a certificate file cannot be read.
+    """
+    import grpc
+
+    return grpc.ssl_channel_credentials(
+        _read(settings.certificate), _read(settings.client_key), _read(settings.client_certificate)
     )
 
 

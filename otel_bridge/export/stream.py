@@ -13,8 +13,8 @@ from __future__ import annotations
 import _socket
 import io
 import ssl
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from otel_bridge.export.native import NO_SIGNAL, SLICE
 
@@ -159,6 +159,21 @@ class TlsStream(Stream):
         except BaseException:
             self.close()
             raise
+
+    @property
+    def version(self) -> str:
+        """Of the protocol: ``TLSv1.3``."""
+        return self._tls.version() or ""
+
+    @property
+    def certificate(self) -> Mapping[str, Any]:
+        """The peer's, as ``ssl.SSLSocket.getpeercert`` gives it: empty where it was not verified."""
+        return self._tls.getpeercert() or {}
+
+    @property
+    def raw_certificate(self) -> bytes:
+        """The peer's in DER form, verified or not."""
+        return self._tls.getpeercert(binary_form=True) or b""
 
     def _shake_hands(self) -> None:
         while True:

@@ -102,6 +102,9 @@ class Trace:
     roots: tuple[SpanRecord, ...]
     #: Roots whose parent was named but never arrived.
     orphans: frozenset[int]
+    #: First start and last end, in ns since the epoch; 0 where there are no spans.
+    start_ns: int = 0
+    end_ns: int = 0
     _children: Mapping[int, tuple[SpanRecord, ...]] = field(repr=False, default_factory=dict)
 
     @classmethod
@@ -137,20 +140,14 @@ class Trace:
             tuple(ordered),
             roots,
             frozenset(orphans),
+            ordered[0].start_ns if ordered else 0,
+            max((span.end_ns for span in ordered), default=0),
             {parent: tuple(below) for parent, below in children.items()},
         )
 
     def children(self, span: SpanRecord) -> tuple[SpanRecord, ...]:
         """The spans right below, sorted by start."""
         return self._children.get(span.span_id, ())
-
-    @property
-    def start_ns(self) -> int:
-        return min((span.start_ns for span in self.spans), default=0)
-
-    @property
-    def end_ns(self) -> int:
-        return max((span.end_ns for span in self.spans), default=0)
 
     def summary(self) -> TraceSummary:
         root = self.roots[0] if self.roots else None

@@ -24,9 +24,7 @@ class _Origin(NamedTuple):
 
     project: str
     service: str
-    #: The machine; OSProfiler's notifications have it in their info.
-    machine: str
-    #: What the service calls its host: often the same, but also an address that it listens on.
+    #: The machine, as the service calls it where it does; not an address that it listens on.
     host: str
 
 
@@ -87,10 +85,9 @@ def _node(span: SpanRecord, base: str, first: int) -> dict[str, Any]:
             "trace_id": point_id,
             "parent_id": parent_id,
             "timestamp": _timestamp(microseconds),
-            "info": {**details, "host": origin.machine},
+            "info": {**details, "host": origin.host},
             "project": origin.project,
             "service": origin.service,
-            "host": origin.host,
         }
 
     start = _microseconds(span.start_ns)
@@ -99,7 +96,7 @@ def _node(span: SpanRecord, base: str, first: int) -> dict[str, Any]:
         "name": point.split("-")[0],
         "project": origin.project,
         "service": origin.service,
-        "host": origin.machine,
+        "host": origin.host,
         f"meta.raw_payload.{point}-start": payload("start", start, start_info),
         "started": (start - first) // 1000,
     }
@@ -114,7 +111,6 @@ def _node(span: SpanRecord, base: str, first: int) -> dict[str, Any]:
 def _origin(span: SpanRecord) -> _Origin:
     """As the span says, else its resource, else what the resource is called by the conventions."""
     own, resource = span.attributes, span.resource
-    machine = own.get("osprofiler.host") or resource.get("host.name") or ""
     return _Origin(
         str(
             own.get("osprofiler.project")
@@ -123,8 +119,7 @@ def _origin(span: SpanRecord) -> _Origin:
             or ""
         ),
         str(own.get("osprofiler.service") or resource.get("osprofiler.service") or span.service),
-        str(machine),
-        str(own.get("osprofiler.host") or resource.get("osprofiler.host") or machine),
+        str(own.get("osprofiler.host") or resource.get("host.name") or ""),
     )
 
 
@@ -141,7 +136,15 @@ def _with_error(span: SpanRecord, details: dict[str, Any]) -> dict[str, Any]:
         if "error.type" in span.attributes:
             return details
         etype = "Error"
-    return {"message": walk.error_message(span), **details, "etype": etype}
+    return {"message": _message(span), **details, "etype": etype}
+
+
+def _message(span: SpanRecord) -> str:
+    """What the exception said, which may be nothing: a status then has its class, which ``etype`` says."""
+    for event in reversed(span.events):  # the last one is what ended the span
+        if event.name == "exception":
+            return str(event.attributes.get("exception.message") or "")
+    return span.status_message
 
 
 def _microseconds(ns: int) -> int:
@@ -150,6 +153,11 @@ def _microseconds(ns: int) -> int:
 
 def _finish(span: SpanRecord) -> int:
     return _microseconds(span.start_ns if walk.is_incomplete(span) else span.end_ns)
+
+
+def timestamp(ns: int) -> str:
+    """Nanoseconds since the epoch as osprofiler writes a time; the nearest that it can write."""
+    return _timestamp(_microseconds(ns))
 
 
 def _timestamp(microseconds: int) -> str:

@@ -1,172 +1,171 @@
-"""A trace as a tree on the terminal: one line a span, times and a small waterfall on its left."""
+"""A trace as a tree on the terminal: one line a row, times and a small waterfall on its left."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from otel_bridge.analysis import timing
+from otel_bridge.analysis.timing import Segment
 from otel_bridge.model.trace import SpanRecord, Trace
-from otel_bridge.reports import palette, units, walk
+from otel_bridge.reports import canvas, outline, palette, path_shares, terminal_head, units, walk
+from otel_bridge.reports.bars import Bars
+from otel_bridge.reports.canvas import Canvas, Part
+from otel_bridge.reports.labels import Labels
+from otel_bridge.reports.outline import Hidden, Row, View
+from otel_bridge.reports.path_shares import Shares
 from otel_bridge.reports.style import PLAIN, Style
-from otel_bridge.reports.text import ELLIPSIS, cells, clip, inert, wrap
-from otel_bridge.wire import ids
+from otel_bridge.reports.text import cells, inert, wrap
 
 #: A tree is indented by two columns a level, up to here; what is deeper has its depth in digits.
 _MAX_LEVELS = 24
 _MIN_LEVELS = 4
-_MIN_NAME_WIDTH = 8
-_MIN_SERVICE_WIDTH = 8
-_TIME_WIDTH = 9
 _FAILURE_LINES = 4
-#: Below this width the waterfall would cost the names more than it tells.
-_MIN_WIDTH_FOR_BARS = 100
-_WIDE = 120
+_MIN_FAILURE = 8
+#: Below these widths there is no column for the self time, for the start, or no waterfall.
+_WIDTH_FOR_SELF = 70
+_WIDTH_FOR_START = 100
+_DEFAULT_WIDTH = 120
+_MAX_BAR = 40
 
 
-class _Glyphs(NamedTuple):
-    branch: str
-    last: str
-    through: str
-    bar: str
-    sliver: str
-    dot: str
-    ellipsis: str
-
-
-_UNICODE = _Glyphs("├─ ", "└─ ", "│ ", "█", "▏", "·", ELLIPSIS)
-_ASCII = _Glyphs("|- ", "`- ", "| ", "#", "|", "-", "~")
-_TO_ASCII = str.maketrans({ELLIPSIS: "~", "µ": "u"})
-
-
-def render(trace: Trace, style: Style = PLAIN) -> Iterator[str]:
+def render(trace: Trace, style: Style = PLAIN, view: View = outline.EVERYTHING) -> Iterator[str]:
     """The lines of the report, without line ends: a head, then the tree. Time and memory are linear."""
-    painter = _Painter(trace, style)
-    yield from painter.head()
+    paint = Canvas(style)
+    colours = palette.assign(span.service for span in trace.spans)
+    path = timing.critical_path(trace)
+    yield from terminal_head.lines(trace, paint, colours, path)
     if trace.spans:
         yield ""
-        yield from painter.tree()
+        yield from _Tree(trace, view, paint, colours, path).lines()
 
 
-class _Painter:
-    def __init__(self, trace: Trace, style: Style) -> None:
+class _Columns(NamedTuple):
+    """What stands on the left of the tree; widths of 0 are columns that there are not."""
+
+    start: int
+    total: int
+    self: int
+    bar: int
+
+    @property
+    def width(self) -> int:
+        times = sum(width + 2 for width in self[:3] if width)
+        return times + path_shares.WIDTH + 2 + (self.bar + 2 if self.bar else 0)
+
+
+class _Tree:
+    def __init__(
+        self, trace: Trace, view: View, paint: Canvas, colours: Mapping[str, int], path: Sequence[Segment]
+    ) -> None:
         self._trace = trace
-        self._style = style
-        self._glyphs = _ASCII if style.ascii else _UNICODE
-        self._colours = palette.assign(span.service for span in trace.spans)
-        self._start = trace.start_ns
-        self._total = max(1, trace.end_ns - trace.start_ns)
-        width = _WIDE if style.width is None else style.width
-        self._bar_width = min(24, width // 6) if width >= _MIN_WIDTH_FOR_BARS else 0
-        self._margin = 2 * (_TIME_WIDTH + 2) + (self._bar_width + 2 if self._bar_width else 0)
-        self._service_width = max(_MIN_SERVICE_WIDTH, width // 4)
-        self._levels = min(_MAX_LEVELS, max(_MIN_LEVELS, (width - self._margin) // 7))
+        self._view = view
+        self._paint = paint
+        self._colours = colours
+        self._selfs = timing.self_times(trace)
+        self._shares = Shares(trace, path)
+        self._labels = Labels(trace, paint, colours, self._shares)
+        self._rows = list(outline.rows(trace, view))
+        self._start = trace.start_ns  # looked for in all spans
+        self._extent = trace.end_ns - trace.start_ns
+        self._columns = self._choose_columns()
+        self._bars = Bars(self._start, self._start + self._extent, self._columns.bar, paint.glyphs, path)
+        room = (paint.style.width or _DEFAULT_WIDTH) - self._columns.width
+        self._levels = min(_MAX_LEVELS, max(_MIN_LEVELS, room // 7))
 
-    def head(self) -> Iterator[str]:
-        trace = self._trace
-        summary = trace.summary()
-        trace_id = trace.trace_id
-        yield from self._said(f"Trace {ids.base_id(trace_id)}  ({ids.format_trace_id(trace_id)})", "1")
-        facts = [
-            units.count(summary.span_count, "span"),
-            units.count(len(summary.services), "service"),
-            units.count(summary.error_count, "error"),
-        ]
-        if trace.spans:
-            facts += [units.duration(summary.duration_ns), f"started {units.moment(summary.start_ns)}"]
-        if len(trace.roots) > 1:
-            facts.insert(1, units.count(len(trace.roots), "root"))
-        yield from self._said(f" {self._glyphs.dot} ".join(facts))
-        for note in walk.notes(trace):
-            yield from self._said(note)
+    def _choose_columns(self) -> _Columns:
+        width = self._paint.style.width or _DEFAULT_WIDTH
+        longest = max(_total_ns(row) for row in self._rows)
+        time = _widest(max(self._extent, longest))
+        return _Columns(
+            _widest(self._extent) if width >= _WIDTH_FOR_START else 0,
+            time,
+            time if width >= _WIDTH_FOR_SELF else 0,
+            min(_MAX_BAR, width // 5) if width >= _WIDTH_FOR_START else 0,
+        )
 
-    def _said(self, text: str, code: str = "") -> Iterator[str]:
-        for line in [text] if self._style.width is None else wrap(text, self._style.width, lines=8):
-            yield self._line([(line, code)])
-
-    def tree(self) -> Iterator[str]:
-        through, blank = self._glyphs.through, "  "
+    def lines(self) -> Iterator[str]:
+        yield self._paint.line([(self._heads(), canvas.DIM)])
+        through, blank = self._paint.glyphs.through, "  "
         guides: list[str] = []  # one a level below the root, as far as the tree is indented
-        for row in walk.rows(self._trace):
+        for row in self._rows:
             level = row.depth - 1  # roots stand at the margin
             del guides[max(level, 0) :]
             if level < 0:
                 lead = below = ""
             elif level < self._levels:
                 above = "".join(guides)
-                lead = above + (self._glyphs.last if row.last else self._glyphs.branch)
+                lead = above + (self._paint.glyphs.last if row.last else self._paint.glyphs.branch)
                 guides.append(blank if row.last else through)
                 below = above + guides[-1]
             else:
                 below = "".join(guides)
-                lead = f"{below}{self._glyphs.ellipsis}{row.depth} "
-            yield from self._span(row.span, lead, below)
+                lead = f"{below}{self._paint.glyphs.ellipsis}{row.depth} "
+            if isinstance(row.item, Hidden):
+                yield self._hidden(row.item, lead)
+            else:
+                yield from self._row(row, outline.members(row.item), lead, below)
 
-    def _span(self, span: SpanRecord, lead: str, below: str) -> Iterator[str]:
-        took = "no end" if walk.is_incomplete(span) else units.duration(span.duration_ns)
-        times = f"{units.duration(span.start_ns - self._start):>{_TIME_WIDTH}}  {took:>{_TIME_WIDTH}}  "
-        colour = f"38;5;{palette.TERMINAL[self._colours[span.service]]}"
-        service = clip(inert(span.service), self._service_width)
-        name = inert(span.name) or "(no name)"
-        marks = self._marks(span)
-        if self._style.width is not None:
-            room = self._style.width - self._margin - cells(lead) - cells(service) - 2
-            room -= sum(cells(mark) + 2 for mark, _ in marks)
-            if room < _MIN_NAME_WIDTH and marks and marks[0][0].startswith("["):
-                room += cells(marks.pop(0)[0]) + 2  # the kind is what can be done without
-            if room < _MIN_NAME_WIDTH:  # the marks say more than the end of a service's name
-                service = clip(service, max(cells(service) + room - _MIN_NAME_WIDTH, _MIN_SERVICE_WIDTH))
-            name = clip(name, max(room, _MIN_NAME_WIDTH))
-        parts = [(times, ""), (self._bar(span), colour), (lead, ""), (service, colour), ("  " + name, "")]
-        for mark, code in marks:
-            parts += [("  ", ""), (mark, code)]
-        yield self._line(parts)
-        if span.is_error:
-            yield from self._failure(span, " " * self._margin + below + "  ")
+    def _heads(self) -> str:
+        """The heads of the columns; above the waterfall its scale."""
+        columns, glyphs = self._columns, self._paint.glyphs
+        times = zip(("START", "TOTAL", "SELF"), columns[:3], strict=True)
+        text = "".join(f"{label:>{width}}  " for label, width in times if width)
+        text += f"{glyphs.critical + ' PATH':<{path_shares.WIDTH}}  "
+        if columns.bar:
+            text += f"0{units.duration(self._extent):>{columns.bar - 1}}"
+        return text
 
-    def _marks(self, span: SpanRecord) -> list[tuple[str, str]]:
-        marks = []
-        kind = walk.kind(span)
-        if kind:
-            marks.append((f"[{kind}]", "2"))
-        if span.is_error:
-            marks.append(("ERROR", "1;31"))
-        if span.span_id in self._trace.orphans:
-            marks.append(("(parent missing)", "33"))
-        if walk.is_incomplete(span):
-            marks.append(("(incomplete)", "33"))
-        return marks
+    def _left(self, start: str, total: str, own: str, share: Part, bar: Part) -> list[Part]:
+        columns = self._columns
+        same = canvas.DIM if own == total else ""
+        return [
+            (f"{start:>{columns.start}}  " if columns.start else "", ""),
+            (f"{total:>{columns.total}}  ", ""),
+            (f"{own:>{columns.self}}  " if columns.self else "", same),
+            (f"{share[0]:<{path_shares.WIDTH}}  ", share[1]),
+            (f"{bar[0]:<{columns.bar}}  " if columns.bar else "", bar[1]),
+        ]
+
+    def _hidden(self, hidden: Hidden, lead: str) -> str:
+        left = self._left("", units.duration(hidden.total_ns), "", ("", ""), ("", ""))
+        text = f"{lead}{self._paint.glyphs.ellipsis} {', '.join(outline.left_out(hidden, self._view))}"
+        return self._paint.line([(part, canvas.DIM) for part, _ in left] + [(text, canvas.DIM)])
+
+    def _row(self, row: Row, spans: Sequence[SpanRecord], lead: str, below: str) -> Iterator[str]:
+        span = spans[0]
+        left = self._left(
+            units.duration(span.start_ns - self._start),
+            "no end" if walk.is_incomplete(span) else units.duration(_total_ns(row)),
+            units.duration(sum(self._selfs[member.span_id] for member in spans)),
+            self._shares.part(spans, self._paint.glyphs),
+            (self._bars.of(spans), canvas.of_service(self._colours, span.service)),
+        )
+        width = self._paint.style.width
+        room = None if width is None else width - self._columns.width - cells(lead)
+        parts = [*left, (lead, canvas.DIM), *self._labels.label(row, span, room)]
+        if row.context:
+            parts = [(text, canvas.DIM) for text, _ in parts]
+        yield self._paint.line(parts)
+        if span.is_error and not walk.repeats_a_child(self._trace, span):
+            yield from self._failure(span, " " * self._columns.width + below + "  ")
 
     def _failure(self, span: SpanRecord, lead: str) -> Iterator[str]:
         """What went wrong, on lines of its own: cut short it would be of no use."""
-        what = ": ".join(filter(None, (walk.error_type(span), walk.error_message(span).strip())))
-        if self._style.width is None:
-            lines = iter((inert(what),)) if what else iter(())
+        what = inert(walk.failure(span))
+        width = self._paint.style.width
+        if width is None:
+            lines = iter((what,)) if what else iter(())
         else:
-            room = max(self._style.width - cells(lead), _MIN_NAME_WIDTH)
-            lines = wrap(inert(what), room, lines=_FAILURE_LINES)
+            lines = wrap(what, max(width - cells(lead), _MIN_FAILURE), lines=_FAILURE_LINES)
         for line in lines:
-            yield self._line([(lead, ""), (line, "31")])
+            yield self._paint.line([(lead, canvas.DIM), (line, canvas.FAILED)])
 
-    def _bar(self, span: SpanRecord) -> str:
-        """Where in the whole of the trace the span lies, in as many columns as there are for it."""
-        width = self._bar_width
-        if not width:
-            return ""
-        begin = (span.start_ns - self._start) * width // self._total
-        begin = min(begin, width - 1)
-        length = min(round(span.duration_ns * width / self._total), width - begin)
-        drawn = self._glyphs.bar * length if length else self._glyphs.sliver
-        return (" " * begin + drawn).ljust(width + 2)
 
-    def _line(self, parts: list[tuple[str, str]]) -> str:
-        """The parts in their colours, in one line that is never longer than the terminal is wide."""
-        room = self._style.width
-        drawn = []
-        for part, code in parts:
-            text = part
-            if room is not None:
-                text = clip(part, room)
-                room -= cells(text)
-            drawn.append(f"\x1b[{code}m{text}\x1b[0m" if self._style.colour and code and text else text)
-        line = "".join(drawn).rstrip()
-        return line.translate(_TO_ASCII) if self._style.ascii else line
+def _total_ns(row: Row) -> int:
+    return row.item.duration_ns if isinstance(row.item, SpanRecord) else row.item.total_ns
+
+
+def _widest(ns: int) -> int:
+    """Columns that durations up to ``ns`` need."""
+    return 7 if ns < 59_950_000_000 else 11

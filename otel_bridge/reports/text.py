@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 
 #: Characters of one value that are looked at; the rest is cut, and said to be cut.
 MAX_LENGTH = 2000
@@ -57,6 +58,7 @@ def cells(text: str) -> int:
     return len(text) if text.isascii() else sum(map(_char_cells, text))
 
 
+@lru_cache(maxsize=4096)  # lines are drawn with few of them, over and over
 def _char_cells(char: str) -> int:
     if unicodedata.combining(char) or unicodedata.category(char) in ("Mn", "Me"):
         return 0

@@ -31,6 +31,14 @@ def duration(ns: int) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def round_duration(ns: int) -> str:
+    """As :func:`duration`, without zeros behind the point: ``5 ms``. For what a person asked for."""
+    number, _, unit = duration(ns).partition(" ")
+    if "." in number:
+        number = number.rstrip("0").rstrip(".")
+    return f"{number} {unit}".rstrip()
+
+
 def _three_digits(value: float) -> str:
     if value < 9.995:
         return f"{value:.2f}"

@@ -4,6 +4,7 @@
 """
 
 from otel_bridge.stores.opening import open_store
+from otel_bridge.stores.options import StoreOptions
 from otel_bridge.stores.protocol import StoreError, TraceNotFound, TraceQuery, TraceStore
 
-__all__ = ["StoreError", "TraceNotFound", "TraceQuery", "TraceStore", "open_store"]
+__all__ = ["StoreError", "StoreOptions", "TraceNotFound", "TraceQuery", "TraceStore", "open_store"]

@@ -32,6 +32,13 @@ class Address:
     #: Value of the ``Authorization`` header; None: none is sent.
     authorization: str | None = field(default=None, repr=False)
 
+    def link(self, path: str) -> str:
+        """The URL of a page below the base path, for a browser: without credentials."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        usual = 443 if self.tls else 80
+        port = "" if self.port == usual else f":{self.port}"
+        return f"{'https' if self.tls else 'http'}://{host}{port}{self.base}{path}"
+
     @classmethod
     def parse(cls, url: str) -> Address:
         """An ``http`` or ``https`` URL, with or without a ``jaeger+`` before it.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from otel_bridge.model.trace import Trace, TraceSummary
-from otel_bridge.stores import otlp_json
-from otel_bridge.stores.address import Address
-from otel_bridge.stores.fetching import TIMEOUT, Answer, Fetcher
-from otel_bridge.stores.protocol import EVERYTHING, Summaries, TraceNotFound, TraceQuery
+from otel_bridge.stores import selecting
+from otel_bridge.stores.fields import short_id
+from otel_bridge.stores.http_store import HttpStore
+from otel_bridge.stores.protocol import EVERYTHING, Summaries, TraceQuery
 from otel_bridge.wire import ids
 
 #: Fields of :class:`TraceQuery` that are parameters of the same name where they are given.
@@ -23,54 +23,39 @@ OPTIONAL_PARAMETERS = (
 )
 
 
-class EmbeddedStore:
-    """A :class:`~otel_bridge.stores.TraceStore` behind a running ``otel-bridge serve``."""
+class EmbeddedStore(HttpStore):
+    """A :class:`~otel_bridge.stores.TraceStore` behind a running ``otel-bridge serve``, named
+    ``http://[USER:PASSWORD@]HOST:PORT[/BASE]``, or ``https``."""
 
-    def __init__(self, url: str, *, timeout: float = TIMEOUT) -> None:
-        """
-        Args:
-            url: ``http://[USER:PASSWORD@]HOST:PORT[/BASE]`` of the viewer, or ``https``.
-            timeout: seconds for each request.
-
-        Raises:
-            StoreError: the URL is malformed.
-        """
-        self._fetcher = Fetcher(Address.parse(url), timeout=timeout)
-
-    @property
-    def url(self) -> str:
-        return self._fetcher.address.shown
+    WANTED = "the viewer of otel-bridge serve (a Jaeger is named jaeger+http://HOST:16686)"
 
     def get(self, trace_id: int) -> Trace:
         """See :meth:`TraceStore.get <otel_bridge.stores.TraceStore.get>`."""
-        answer = self._fetcher.get(f"/api/traces/{ids.format_trace_id(trace_id)}")
-        if answer.status == 404 and answer.content_type == "application/json":
-            raise TraceNotFound(f"no trace {ids.format_trace_id(trace_id)} in {self.url}")
-        document = self._document(answer, "resourceSpans")
-        try:
-            return Trace.from_spans(trace_id, otlp_json.decode(document))
-        except ValueError as error:
-            raise self._fetcher.unreadable(error) from error
+        path = f"/api/traces/{ids.format_trace_id(trace_id)}"
+        with self._watch() as watch:
+            got = self._spans(watch, lambda spans: Trace.from_spans(trace_id, spans), path)
+        if isinstance(got, Trace) and got.spans:
+            return got
+        if isinstance(got, Trace) or (got.status == 404 and got.content_type == "application/json"):
+            raise self._not_found(trace_id)
+        raise self._unexpected(got)
 
     def list(self, query: TraceQuery = EVERYTHING) -> Summaries:
         """See :meth:`TraceStore.list <otel_bridge.stores.TraceStore.list>`."""
         answer = self._fetcher.get("/api/traces", query_to_parameters(query))
-        document = self._document(answer, "traces")
+        document = answer.document()
+        if answer.status != 200 or document is None or "traces" not in document:
+            raise self._unexpected(answer)
         try:
-            return [summary_from_json(item) for item in document["traces"]]
-        except (KeyError, TypeError, ValueError) as error:
+            found = [summary_from_json(item) for item in document["traces"]]
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise self._fetcher.unreadable(ValueError(f"trace summary: {error!r}")) from error
+        # Once more, since an older viewer passes over what it does not know.
+        return selecting.newest(found, query)
 
-    def _document(self, answer: Answer, key: str) -> dict[str, Any]:
-        try:
-            document = answer.json()
-        except ValueError:
-            document = None
-        if answer.status != 200 or not isinstance(document, dict) or not isinstance(document.get(key), list):
-            raise self._fetcher.unexpected(
-                answer, "the viewer of otel-bridge serve (a Jaeger is named jaeger+http://HOST:16686)"
-            )
-        return document
+    def ui_link(self, trace_id: int) -> str | None:
+        """See :meth:`TraceStore.ui_link <otel_bridge.stores.TraceStore.ui_link>`."""
+        return self._fetcher.address.link(f"/trace/{ids.format_trace_id(trace_id)}")
 
 
 def query_to_parameters(query: TraceQuery) -> dict[str, str]:
@@ -103,10 +88,10 @@ def summary_from_json(item: dict[str, Any]) -> TraceSummary:
     """What :func:`summary_to_json` wrote.
 
     Raises:
-        KeyError, TypeError, ValueError: it did not write this.
+        KeyError, TypeError, ValueError, OverflowError: it did not write this.
     """
     return TraceSummary(
-        trace_id=int(item["traceId"], 16),
+        trace_id=short_id(item["traceId"], "traceId", 16),
         root_name=str(item["rootName"]),
         root_service=str(item["rootService"]),
         start_ns=int(item["startTimeUnixNano"]),

@@ -2,23 +2,25 @@
 
 OTLP's JSON is protobuf's, with two changes that protobuf's own reader does not know: ids are hexadecimal
 (it would take them for base64, without an error), and enumerations are numbers. 64-bit integers are
-strings. See "JSON Protobuf Encoding" in the OTLP specification. Fields that are not known are passed over.
+strings. See "JSON Protobuf Encoding" in the OTLP specification. Fields that are not known are passed over;
+what protobuf's own writer makes of ids and enumerations is understood, too, since Tempo answers that.
 """
 
 from __future__ import annotations
 
-import base64
 import json
-import math
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from sys import intern
 from typing import Any
 
 from otel_bridge.model.trace import SpanEvent, SpanLink, SpanRecord
+from otel_bridge.stores.fields import as_object, begins, integer, objects, text, whole_id
+from otel_bridge.stores.json_stream import Reader
+from otel_bridge.stores.otlp_values import attributes, pairs
 from otel_bridge.wire import ids
 
-_TRACE_ID = re.compile(r"[0-9a-fA-F]{32}").fullmatch
-_SPAN_ID = re.compile(r"[0-9a-fA-F]{16}").fullmatch
+_TRACE_ID = 16  # bytes
+_SPAN_ID = 8
 _KINDS = {
     "SPAN_KIND_UNSPECIFIED": 0,
     "SPAN_KIND_INTERNAL": 1,
@@ -28,8 +30,10 @@ _KINDS = {
     "SPAN_KIND_CONSUMER": 5,
 }
 _STATUS_CODES = {"STATUS_CODE_UNSET": 0, "STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2}
-_INT64 = range(-(1 << 63), 1 << 63)
 _UINT64 = range(1 << 64)
+# With what they were called before OTLP was stable; Tempo's older versions answer that.
+_SCOPE_SPANS = ("scopeSpans", "instrumentationLibrarySpans")
+_SCOPES = ("scope", "instrumentationLibrary")
 
 
 def decode(document: object) -> list[SpanRecord]:
@@ -41,77 +45,106 @@ def decode(document: object) -> list[SpanRecord]:
         ValueError: something in it is not what OTLP/JSON allows; the message names the field.
     """
     try:
-        return list(_records(_object(document, "the document")))
+        return list(_records(as_object(document, "the document")))
     except RecursionError:
         raise ValueError("values nested too deeply") from None
 
 
 def _records(document: Mapping[str, Any]) -> Iterator[SpanRecord]:
-    for of_resource in _objects(document, "resourceSpans"):
-        resource = _attributes(_object(of_resource.get("resource") or {}, "resource"))
-        for of_scope in _objects(of_resource, "scopeSpans"):
-            scope = _text(_object(of_scope.get("scope") or {}, "scope"), "name")
-            for span in _objects(of_scope, "spans"):
-                status = _object(span.get("status") or {}, "status")
-                yield SpanRecord(
-                    trace_id=_id(span, "traceId", _TRACE_ID),
-                    span_id=_id(span, "spanId", _SPAN_ID),
-                    parent_id=_id(span, "parentSpanId", _SPAN_ID) if span.get("parentSpanId") else 0,
-                    name=_text(span, "name"),
-                    kind=_enum(span, "kind", _KINDS),
-                    start_ns=_time(span, "startTimeUnixNano"),
-                    end_ns=_time(span, "endTimeUnixNano"),
-                    status=_enum(status, "code", _STATUS_CODES),
-                    status_message=_text(status, "message"),
-                    attributes=_attributes(span),
-                    resource=resource,
-                    scope=scope,
-                    events=tuple(
-                        SpanEvent(_text(event, "name"), _time(event, "timeUnixNano"), _attributes(event))
-                        for event in _objects(span, "events")
-                    ),
-                    links=tuple(_links(span)),
-                )
+    for of_resource in objects(document, "resourceSpans"):
+        resource = _resource(of_resource.get("resource"))
+        for of_scope in objects(of_resource, "scopeSpans"):
+            scope = _scope(of_scope.get("scope"))
+            for span in objects(of_scope, "spans"):
+                yield _record(span, resource, scope)
+
+
+def read(reader: Reader) -> Iterator[SpanRecord]:
+    """The spans of the list of ``resourceSpans`` that stands at ``reader``, as they come.
+
+    The attributes of a resource may stand behind its spans: their ``resource`` is complete when the next
+    resource begins.
+
+    Raises:
+        ValueError: as :func:`decode`.
+    """
+    if not begins(reader, "[", "resourceSpans"):
+        return
+    for _ in reader.elements():
+        resource: dict[str, Any] = {}
+        if not begins(reader, "{", "resourceSpans"):
+            continue
+        for name in reader.names():
+            if name == "resource":
+                resource.update(_resource(reader.value()))
+            elif name in _SCOPE_SPANS and begins(reader, "[", name):
+                for _ in reader.elements():
+                    if begins(reader, "{", name):
+                        yield from _read_scope(reader, resource)
+
+
+def _read_scope(reader: Reader, resource: dict[str, Any]) -> Iterator[SpanRecord]:
+    scope = ""
+    known = False
+    early: list[Any] = []  # spans that stand before their scope
+    for name in reader.names():
+        if name in _SCOPES:
+            scope, known = _scope(reader.value()), True
+        elif name == "spans" and begins(reader, "[", name):
+            for _ in reader.elements():
+                span = as_object(reader.value(), "spans")
+                if known:
+                    yield _record(span, resource, scope)
+                else:
+                    early.append(span)
+    for span in early:
+        yield _record(span, resource, scope)
+
+
+def _resource(value: object) -> dict[str, Any]:
+    return attributes(as_object(value or {}, "resource"))
+
+
+def _scope(value: object) -> str:
+    return text(as_object(value or {}, "scope"), "name")
+
+
+def _record(span: Mapping[str, Any], resource: Mapping[str, Any], scope: str) -> SpanRecord:
+    status = as_object(span.get("status") or {}, "status")
+    parent = span.get("parentSpanId")
+    return SpanRecord(
+        trace_id=whole_id(span.get("traceId"), "traceId", _TRACE_ID),
+        span_id=whole_id(span.get("spanId"), "spanId", _SPAN_ID),
+        parent_id=whole_id(parent, "parentSpanId", _SPAN_ID) if parent else 0,
+        name=intern(text(span, "name")),
+        kind=_enum(span, "kind", _KINDS),
+        start_ns=_time(span, "startTimeUnixNano"),
+        end_ns=_time(span, "endTimeUnixNano"),
+        status=_enum(status, "code", _STATUS_CODES),
+        status_message=text(status, "message"),
+        attributes=attributes(span),
+        resource=resource,
+        scope=scope,
+        events=tuple(
+            SpanEvent(text(event, "name"), _time(event, "timeUnixNano"), attributes(event))
+            for event in objects(span, "events")
+        ),
+        links=tuple(_links(span)),
+    )
 
 
 def _links(span: Mapping[str, Any]) -> Iterator[SpanLink]:
-    for link in _objects(span, "links"):
+    for link in objects(span, "links"):
         try:
-            trace_id, span_id = _id(link, "traceId", _TRACE_ID), _id(link, "spanId", _SPAN_ID)
+            trace_id = whole_id(link.get("traceId"), "traceId", _TRACE_ID)
+            span_id = whole_id(link.get("spanId"), "spanId", _SPAN_ID)
         except ValueError:  # it leads nowhere, which is no reason to lose the span
             continue
-        yield SpanLink(trace_id, span_id, _attributes(link))
-
-
-def _object(value: object, name: str) -> Mapping[str, Any]:
-    if isinstance(value, dict):
-        return value
-    raise ValueError(f"{name} is not an object")
-
-
-def _objects(parent: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    value = parent.get(name) or []
-    if isinstance(value, list) and all(isinstance(item, dict) for item in value):
-        return value
-    raise ValueError(f"{name} is not a list of objects")
-
-
-def _text(parent: Mapping[str, Any], name: str) -> str:
-    value = parent.get(name) or ""
-    if isinstance(value, str):
-        return value
-    raise ValueError(f"{name} is not a string")
-
-
-def _id(parent: Mapping[str, Any], name: str, well_formed: Callable[[str], object]) -> int:
-    value = parent.get(name)
-    if isinstance(value, str) and well_formed(value):
-        return int(value, 16)
-    raise ValueError(f"{name} is not hexadecimal digits of the right number")
+        yield SpanLink(trace_id, span_id, attributes(link))
 
 
 def _time(parent: Mapping[str, Any], name: str) -> int:
-    value = _integer(parent.get(name) or 0, name)
+    value = integer(parent.get(name) or 0, name)
     if value in _UINT64:
         return value
     raise ValueError(f"{name} is not an unsigned 64-bit integer")
@@ -122,90 +155,8 @@ def _enum(parent: Mapping[str, Any], name: str, names: Mapping[str, int]) -> int
     value = parent.get(name) or 0
     if isinstance(value, str):
         return names.get(value, 0)
-    number = _integer(value, name)
+    number = integer(value, name)
     return number if 0 <= number < len(names) else 0
-
-
-def _integer(value: object, name: str) -> int:
-    try:
-        if isinstance(value, str) or (isinstance(value, float) and value.is_integer()):
-            return int(value)
-        if isinstance(value, int):
-            return value
-    except ValueError:
-        pass
-    raise ValueError(f"{name} is not an integer")
-
-
-def _attributes(parent: Mapping[str, Any], name: str = "attributes") -> dict[str, Any]:
-    return {_text(pair, "key"): _value(pair.get("value")) for pair in _objects(parent, name)}
-
-
-def _value(value: object) -> Any:
-    """An ``AnyValue``: lists become tuples, key-value lists become dicts, nothing becomes None."""
-    if not value:
-        return None
-    for kind, content in _object(value, "value").items():
-        reader = _READERS.get(kind)
-        if reader is not None and content is not None:
-            return reader(content)
-    return None
-
-
-def _read_string(content: object) -> str:
-    if isinstance(content, str):
-        return content
-    raise ValueError("stringValue is not a string")
-
-
-def _read_bool(content: object) -> bool:
-    if isinstance(content, bool):
-        return content
-    raise ValueError("boolValue is not true or false")
-
-
-def _read_int(content: object) -> int:
-    value = _integer(content, "intValue")
-    if value in _INT64:
-        return value
-    raise ValueError("intValue is not a 64-bit integer")
-
-
-def _read_double(content: object) -> float:
-    try:
-        if isinstance(content, (str, int, float)):
-            return float(content)  # also "NaN", "Infinity", "-Infinity"
-    except (ValueError, OverflowError):
-        pass
-    raise ValueError("doubleValue is not a number")
-
-
-def _read_bytes(content: object) -> bytes:
-    try:
-        if isinstance(content, str):
-            return base64.b64decode(content, validate=True)
-    except ValueError:
-        pass
-    raise ValueError("bytesValue is not base64")
-
-
-def _read_array(content: object) -> tuple[Any, ...]:
-    return tuple(_value(item) for item in _objects(_object(content, "arrayValue"), "values"))
-
-
-def _read_map(content: object) -> dict[str, Any]:
-    return _attributes(_object(content, "kvlistValue"), "values")
-
-
-_READERS: dict[str, Callable[[object], Any]] = {
-    "stringValue": _read_string,
-    "intValue": _read_int,
-    "boolValue": _read_bool,
-    "doubleValue": _read_double,
-    "arrayValue": _read_array,
-    "kvlistValue": _read_map,
-    "bytesValue": _read_bytes,
-}
 
 
 def encode(spans: Iterable[SpanRecord]) -> dict[str, Any]:
@@ -218,7 +169,7 @@ def encode(spans: Iterable[SpanRecord]) -> dict[str, Any]:
     return {
         "resourceSpans": [
             {
-                "resource": {"attributes": _pairs(resource)},
+                "resource": {"attributes": pairs(resource)},
                 "scopeSpans": [
                     {"scope": {"name": scope} if scope else {}, "spans": of_scope}
                     for scope, of_scope in scopes.items()
@@ -248,10 +199,10 @@ def _span(span: SpanRecord) -> dict[str, Any]:
     out["startTimeUnixNano"] = str(span.start_ns)
     out["endTimeUnixNano"] = str(span.end_ns)
     if span.attributes:
-        out["attributes"] = _pairs(span.attributes)
+        out["attributes"] = pairs(span.attributes)
     if span.events:
         out["events"] = [
-            {"timeUnixNano": str(event.time_ns), "name": event.name, "attributes": _pairs(event.attributes)}
+            {"timeUnixNano": str(event.time_ns), "name": event.name, "attributes": pairs(event.attributes)}
             for event in span.events
         ]
     if span.links:
@@ -259,7 +210,7 @@ def _span(span: SpanRecord) -> dict[str, Any]:
             {
                 "traceId": ids.format_trace_id(link.trace_id),
                 "spanId": ids.format_span_id(link.span_id),
-                "attributes": _pairs(link.attributes),
+                "attributes": pairs(link.attributes),
             }
             for link in span.links
         ]
@@ -270,34 +221,3 @@ def _span(span: SpanRecord) -> dict[str, Any]:
         status["message"] = span.status_message
     out["status"] = status
     return out
-
-
-def _pairs(attributes: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [{"key": key, "value": _any_value(value)} for key, value in attributes.items()]
-
-
-def _any_value(value: Any) -> dict[str, Any]:
-    match value:
-        case str():
-            return {"stringValue": value}
-        case bool():
-            return {"boolValue": value}
-        case int() if value in _INT64:
-            return {"intValue": str(value)}
-        case float():
-            return {"doubleValue": value if math.isfinite(value) else _non_finite(value)}
-        case None:
-            return {}
-        case bytes():
-            return {"bytesValue": base64.b64encode(value).decode("ascii")}
-        case Mapping():
-            return {"kvlistValue": {"values": _pairs(value)}}
-        case list() | tuple():
-            return {"arrayValue": {"values": [_any_value(item) for item in value]}}
-    return {"stringValue": str(value)}
-
-
-def _non_finite(value: float) -> str:
-    if math.isnan(value):
-        return "NaN"
-    return "Infinity" if value > 0 else "-Infinity"

@@ -78,3 +78,8 @@ class TraceStore(Protocol):
         Raises:
             StoreError: as for :meth:`get`.
         """
+
+    def ui_link(self, trace_id: int) -> str | None:
+        """Where people can look at the trace in a browser, as far as the URL tells: the trace need not be
+        there. None: this store has no pages. Never holds credentials.
+        """

@@ -20,8 +20,13 @@ def program(name: str, advice: str) -> str:
     return found
 
 
+def is_required() -> bool:
+    """Whether these tests have to run: in CI, and with ``make e2e``."""
+    return bool(os.environ.get("CI")) or os.environ.get("OTEL_BRIDGE_E2E_REQUIRE") == "1"
+
+
 def missing(reason: str) -> NoReturn:
-    """Fail where these tests have to run (in CI, and with ``make e2e``); skip elsewhere."""
-    if os.environ.get("CI") or os.environ.get("OTEL_BRIDGE_E2E_REQUIRE") == "1":
+    """Fail where these tests have to run; skip elsewhere."""
+    if is_required():
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)

@@ -22,6 +22,7 @@ _SYSTEMS: Final = {
 _OTHER_SYSTEM: Final = "other_sql"
 #: Statements up to that length are remembered with their translation; longer ones seldom come twice.
 _REMEMBERED: Final = 12288
+_PARAMETER: Final = "db.query.parameter."
 #: Parameters are cut to that many characters.
 _PARAMETER_LIMIT: Final = 1024
 #: And before, on the caller's thread, to that many: what is masked may be longer than its mask.
@@ -133,7 +134,7 @@ class KnownQuery(Query):
 
 def _add_details(attributes: dict[str, Any], details: Details, summary: str) -> None:
     for key, value in details.parameters:
-        attributes[f"db.query.parameter.{key}"] = _parameter(value)
+        attributes[_PARAMETER + key] = _parameter(value)
     if details.returned is not None:
         attributes["db.response.returned_rows"] = details.returned
     # Drivers say 0 of a SAVEPOINT or CREATE TABLE.
@@ -188,7 +189,16 @@ def finish(point: Query, message: str | None) -> None:
 
 
 def to_info(name: str, attributes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """OSProfiler's start and stop info of a query. The parameters are gone: an empty dict."""
+    """OSProfiler's start and stop info of a query, with the parameters, as texts, that were captured."""
     get = attributes.get
     statement = get("db.query.text") or get("db.statement") or get("db.query.summary") or name
-    return {"db": {"statement": str(statement), "params": {}}}, {}
+    return {"db": {"statement": str(statement), "params": _params(attributes)}}, {}
+
+
+def _params(attributes: Mapping[str, Any]) -> dict[str, Any] | list[Any]:
+    """By name, or a list where they have positions."""
+    prefix = len(_PARAMETER)
+    found = {key[prefix:]: value for key, value in attributes.items() if key.startswith(_PARAMETER)}
+    if found and found.keys() == set(map(str, range(len(found)))):
+        return [found[str(position)] for position in range(len(found))]
+    return found

@@ -6,11 +6,20 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from otel_bridge.model.translate.point import Point, captured, detail, span_name, text_of
+from otel_bridge.model.translate.point import (
+    OSPROFILER_NAME,
+    Point,
+    captured,
+    detail,
+    span_name,
+    text_of,
+)
 
 FUNCTION_NAME: Final = "code.function.name"
 _DETAILS: Final = ("args", "kwargs", "result")
 _DETAIL_PREFIX: Final = "osprofiler.function."
+#: Names of points in whose info OSProfiler's DOT graph looks for a function.
+_SHOWN: Final = ("rpc", "driver")
 #: What Python puts into the qualified name of something that is defined inside a function.
 _LOCALS: Final = ".<locals>."
 
@@ -139,12 +148,29 @@ def finish(point: CodePoint, function: Mapping[str, Any]) -> None:
 
 
 def to_info(name: str, attributes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """OSProfiler's start and stop info of a function: its readers want ``info.function.name``."""
+    """OSProfiler's start and stop info of a function, ``info["function"]``.
+
+    A block of code that OSProfiler traced (``profiler.Trace``) has none. Those that its DOT graph asks for
+    one are given the span's name all the same, as are the spans of other instrumentations.
+    """
     get = attributes.get
-    function = {"name": str(get(FUNCTION_NAME) or get("code.function") or name)}
+    function: dict[str, str] = {}
+    known = get(FUNCTION_NAME) or get("code.function")
+    if known or get(OSPROFILER_NAME) in (*_SHOWN, None):
+        function["name"] = str(known or name)
     for key in ("args", "kwargs"):
         value = get(_DETAIL_PREFIX + key)
         if value is not None:
             function[key] = str(value)
     result = get(_DETAIL_PREFIX + "result")
-    return {"function": function}, {} if result is None else {"function": {"result": str(result)}}
+    stop = {} if result is None else {"function": {"result": str(result)}}
+    return {"function": function} if function else {}, stop
+
+
+def point_name(span: str) -> str:
+    """The name of a point for a span that is none of OSProfiler's, made of the span's name.
+
+    By what stands before its first dash the DOT graph knows requests and functions, in whose info it looks
+    for more than such a span has.
+    """
+    return f"function.{span}" if span.partition("-")[0] in ("wsgi", *_SHOWN) else span

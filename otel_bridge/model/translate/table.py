@@ -208,9 +208,8 @@ def to_osprofiler(
 ) -> tuple[str, dict[str, Any], dict[str, Any]]:
     """The trace point that a span is: its name, the info of its start, and the info of its stop.
 
-    ``info["host"]`` and an error's ``message`` are not among a span's attributes; whoever makes the report
-    adds them (``host.name`` of the resource, the status). Spans of other instrumentations are understood by
-    the attributes of the semantic conventions, older ones included.
+    ``info["host"]`` and an error's ``message`` are no attributes of spans: who makes the report adds them.
+    Spans of others are understood by the attributes of the semantic conventions, older ones included.
 
     Args:
         name: the span's name.
@@ -221,7 +220,8 @@ def to_osprofiler(
     start, stop = _TO_INFO[shape](name, attributes)
     point = attributes.get(OSPROFILER_NAME)
     if not isinstance(point, str) or not point:
-        point = start["requests"]["scheme"] if shape == HTTP else name if shape == FUNCTION else shape
+        scheme = start.get("requests", {}).get("scheme")
+        point = function.point_name(name) if shape == FUNCTION else scheme or shape
     for key, value in attributes.items():
         if key.startswith(INFO_PREFIX):
             _put(start, key[len(INFO_PREFIX) :], value)

@@ -4,11 +4,11 @@ import sys
 
 import pytest
 
-from e2e.jaeger import binary
+from e2e.jaeger import TOOL
 
 if __name__ == "__main__":
     print("Jaeger is built from source if it was not before: some five minutes", flush=True)
     try:
-        print(binary())
+        print(TOOL.binary())
     except (pytest.fail.Exception, pytest.skip.Exception) as error:
         sys.exit(str(error))

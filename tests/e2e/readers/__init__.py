@@ -1,0 +1,1 @@
+"""Everything that was written to read OSProfiler's reports, on reports of ours."""

@@ -1,0 +1,1 @@
+"""Reading traces back from real stores."""

@@ -1,0 +1,14 @@
+"""``python -m e2e.tempo``: has Tempo built where it is not yet, so that nobody waits without knowing."""
+
+import sys
+
+import pytest
+
+from e2e.tempo import TOOL
+
+if __name__ == "__main__":
+    print("Tempo is built from source if it was not before: some three minutes", flush=True)
+    try:
+        print(TOOL.binary())
+    except (pytest.fail.Exception, pytest.skip.Exception) as error:
+        sys.exit(str(error))
