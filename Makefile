@@ -38,6 +38,7 @@ test: $(READY) ## Unit, property and loopback integration tests; no service need
 # JAEGER_BIN names a Jaeger v2 binary to use instead of the one that is built, once, from the Go module.
 e2e: $(READY) $(BROWSER) servers ## The example, OpenStack, and pages in Chromium, on real backends
 	PYTHONPATH=tests $(BIN)/python -m e2e.jaeger
+	PYTHONPATH=tests $(BIN)/python -m e2e.tempo
 	OTEL_BRIDGE_E2E_REQUIRE=1 $(BIN)/python -m pytest -m e2e tests/e2e
 
 # A real Nova to look at. Settings: CONNECTION_STRING (and KEYSTONE_CONNECTION_STRING, ...), HMAC_KEY,

@@ -74,6 +74,34 @@ def test_a_second_store_has_an_option_of_its_own(service_conf: str) -> None:
         source.find(args, {}, url=" ", option="--from-b")
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "sent"),
+    [
+        ("jaeger+https://a", "jaeger+https://b", {}),
+        ("jaeger+https://a", "https://a:8443", {}),
+        ("jaeger+https://a", "jaeger+http://a:443", {}),
+        ("jaeger+https://a", "tempo+https://A:443/base", {"a": "b"}),
+        # A file has no use for them, so they were meant for the other.
+        ("file:before.json", "jaeger+https://b", {"a": "b"}),
+    ],
+)
+def test_credentials_of_the_first_store_are_not_for_another_server(
+    first: str, second: str, sent: dict[str, str]
+) -> None:
+    args = parse("--from", first, "--header", "a: b", "--client-cert", "c.pem", "--ca-file", "ca.pem")
+    found = source.find(args, {}, url=second, option="--from-b", beside=source.find(args, {}))
+    assert found.options.headers == sent
+    assert found.options.cert_file == ("c.pem" if sent else None)
+    assert found.options.ca_file == "ca.pem"
+
+
+def test_credentials_of_the_environment_are_for_the_store_that_it_names() -> None:
+    environ = {source.VARIABLE: "https://named", "OTEL_BRIDGE_STORE_HEADERS": "x=1"}
+    assert source.find(parse("--from", "https://other"), environ).options.headers == {}
+    assert source.find(parse("--from", "https://named/base"), environ).options.headers == {"x": "1"}
+    assert source.find(parse(), environ).options.headers == {"x": "1"}
+
+
 def test_credentials_of_the_configuration_are_for_its_store_alone(tmp_path: Path) -> None:
     path = tmp_path / "service.conf"
     path.write_text("[otel_bridge]\nstore = https://configured\nstore_headers = authorization=s3cr3t\n")
@@ -84,7 +112,7 @@ def test_credentials_of_the_configuration_are_for_its_store_alone(tmp_path: Path
     assert configured.options.headers == {"authorization": "s3cr3t"}
     assert source.find(parse(*config_file, "--from", "https://elsewhere"), {}).options.headers == {}
     assert source.find(parse(*config_file), elsewhere).options.headers == {}
-    # What the reader has set is for whatever is read.
+    # What the reader has set, without naming a store, is for whatever is read.
     for args in (parse(*config_file), parse(*config_file, "--from", "https://elsewhere")):
         assert source.find(args, reader).options.headers == {"x-mine": "1"}
     assert source.find(parse("--header", "a: b", "--from", "https://h"), {}).options.headers == {"a": "b"}

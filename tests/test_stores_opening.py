@@ -4,8 +4,10 @@ import subprocess
 import sys
 
 import pytest
+import stored
+import traces
 
-from otel_bridge.stores import StoreError, open_store
+from otel_bridge.stores import StoreError, open_store, otlp_json
 from otel_bridge.stores.options import StoreOptions
 
 
@@ -72,3 +74,27 @@ def test_stores_load_nothing_until_opened():
         "assert not {'sqlite3', 'google.protobuf', 'opentelemetry.sdk'} & set(sys.modules), sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_who_watches_is_told_of_each_kind(tmp_path):
+    class Observer:
+        spans = open = 0
+
+        def start(self):
+            self.open += 1
+
+        def update(self, received, spans):
+            self.spans = spans
+
+        def note(self, text): ...
+
+        def finish(self):
+            self.open -= 1
+
+    trace = traces.fan(600)
+    path = tmp_path / "traces.json"
+    path.write_bytes(otlp_json.dumps(trace.spans))
+    for url in (stored.store(tmp_path / "traces.sqlite", trace), f"file:{path}"):
+        observer = Observer()
+        open_store(url, StoreOptions(observer=observer)).get(trace.trace_id)
+        assert (observer.spans, observer.open) == (500, 0)

@@ -30,7 +30,7 @@ def header(path, **pragmas):
         for name, value in pragmas.items():
             connection.execute(f"PRAGMA {name} = {value}")
     with closing(sqlite_file.connect(path, "ro", 1.0)) as connection:
-        return sqlite_file.check_header(connection, path)
+        return sqlite_file.version(connection, path)
 
 
 def test_a_store_is_known_by_its_header(tmp_path):

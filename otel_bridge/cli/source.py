@@ -14,6 +14,7 @@ from otel_bridge.cli import defaults, reaching
 from otel_bridge.cli.errors import CommandError, UsageError
 from otel_bridge.reports import units
 from otel_bridge.reports.text import inert
+from otel_bridge.stores.address import is_of_another_origin
 from otel_bridge.stores.opening import FORMS
 from otel_bridge.stores.options import USUAL, StoreOptions
 from otel_bridge.wire import ids
@@ -78,11 +79,14 @@ def find(
     *,
     url: str | None = None,
     option: str = "--from",
+    beside: Source | None = None,
 ) -> Source:
     """The store that the options, the environment, the configuration or the default name, in that order.
 
-    Headers and certificates of the configuration are only for the store that it names; those of options and
-    environment are for each that a command reads.
+    Headers and client certificates are only for the store that they were given for: those of the
+    configuration for the one that it names, those of the environment for the one that the environment names,
+    if it names one, those of the options for the first that a command reads. Another store of the same
+    origin may have them, too.
 
     Args:
         args: has what :func:`add_arguments` declared.
@@ -90,6 +94,7 @@ def find(
         url: what another option than ``--from`` said, for a command that reads two stores; None: as if
             there were no such option.
         option: the name of that option, for messages.
+        beside: the store that the command reads first, where this is the second one.
 
     Raises:
         UsageError: none of them names one, or the options or the configuration cannot be read.
@@ -103,6 +108,9 @@ def find(
             if not url.strip():
                 raise UsageError(f"{option} is empty: give {FORMS}")
             found = Source(url.strip(), option, config.store_options(environ))
+            named = environ.get(VARIABLE, "").strip()
+            if named and is_of_another_origin(found.url, named):
+                found = found._replace(options=found.options.without_credentials())
         elif environ.get(VARIABLE, "").strip():
             found = Source(environ[VARIABLE].strip(), VARIABLE, config.store_options(environ))
         elif (configured := config.load_store(args.config_file, environ)) is not None:
@@ -111,7 +119,10 @@ def find(
             found = Source(_default(environ), "the default of otel-bridge serve")
     except config.ConfigError as error:
         raise UsageError(str(error)) from error
-    return found._replace(options=reaching.overridden(found.options, args))
+    options = reaching.overridden(found.options, args)
+    if beside is not None and is_of_another_origin(found.url, beside.url):
+        options = options.without_credentials()
+    return found._replace(options=options)
 
 
 def _default(environ: Mapping[str, str]) -> str:

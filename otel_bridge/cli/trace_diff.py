@@ -47,7 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         _FROM_B,
         dest="store_b",
         metavar="STORE",
-        help="where to read B, if elsewhere than A",
+        help="where to read B, if elsewhere than A; headers and client certificates are for A's, save where "
+        "both are of one host and port",
     )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--html", action="store_true", help="a page for the browser, in one file")
@@ -59,20 +60,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from otel_bridge.analysis.difference import compare
 
-    first = _fetch("A", args.a, args, None, "--from")
-    second = _fetch("B", args.b, args, args.store_b, _FROM_B)
+    first, where = _fetch("A", args.a, args, None, "--from")
+    second, _ = _fetch("B", args.b, args, args.store_b, _FROM_B, beside=where)
     _write(compare(first, second), args, Output(args.out))
     return FOUND
 
 
-def _fetch(which: str, text: str | None, args: argparse.Namespace, url: str | None, option: str) -> Trace:
-    """One of the two; what goes wrong says which."""
+def _fetch(
+    which: str,
+    text: str | None,
+    args: argparse.Namespace,
+    url: str | None,
+    option: str,
+    beside: source.Source | None = None,
+) -> tuple[Trace, source.Source]:
+    """One of the two, and where it was; what goes wrong says which."""
     if text is not None and _is_file(text):
         text, url, option = None, text, which  # the file is the store
-    where = source.find(args, url=url, option=option)
+    where = source.find(args, url=url, option=option, beside=beside)
     store = source.open_store(where)
     try:
-        return source.fetch(store, source.resolve(store, text))
+        return source.fetch(store, source.resolve(store, text)), where
     except CommandError as error:
         named_by = f"\nThe store was named by {where.named_by}." if isinstance(error, source.NotFound) else ""
         raise type(error)(f"{which}: {error}{named_by}") from error

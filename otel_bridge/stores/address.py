@@ -18,6 +18,20 @@ def masked(url: str) -> str:
     return f"{scheme}://***@{after}" if separator else f"***@{after}"
 
 
+def is_of_another_origin(url: str, first: str) -> bool:
+    """Whether ``first`` names a server, and ``url`` something else than the same host and port by the same
+    scheme: what was given for the one is none of the other's business."""
+    try:
+        server = Address.parse(first)
+    except StoreError:  # a file
+        return False
+    try:
+        other = Address.parse(url)
+    except StoreError:
+        return True
+    return (server.tls, server.host, server.port) != (other.tls, other.host, other.port)
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """Where to connect to and what to say there."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final, Protocol
 
@@ -47,6 +47,10 @@ class StoreOptions:
     timeout: float = TIMEOUT
     #: Is told how reading comes along.
     observer: Observer | None = field(default=None, repr=False, compare=False)
+
+    def without_credentials(self) -> StoreOptions:
+        """The same for a store that is another one than they were given for."""
+        return replace(self, headers=MappingProxyType({}), cert_file=None, key_file=None)
 
 
 #: No headers, the system's authorities, the usual patience.
