@@ -13,6 +13,7 @@ from traces import CLIENT, SERVER
 
 from otel_bridge.analysis import folding
 from otel_bridge.analysis.folding import Group
+from otel_bridge.analysis.timing import is_incomplete
 from otel_bridge.model.trace import STATUS_ERROR, SpanRecord, Trace
 
 
@@ -98,7 +99,7 @@ def test_shapes_are_equal_where_the_subtrees_are(spans: list[SpanRecord]) -> Non
 
     def written(span: SpanRecord) -> str:
         below = "".join(map(written, trace.children(span)))
-        return f"({span.service} {span.name} {span.kind} {span.is_error}{below})"
+        return f"({span.service} {span.name} {span.kind} {span.is_error or is_incomplete(span)}{below})"
 
     for one in trace.spans:
         for other in trace.spans:
@@ -189,3 +190,15 @@ def test_a_hundred_thousand_siblings(names: str) -> None:
 def test_any_depth() -> None:
     trace = traces.chain(100_000)
     assert len(set(folding.shapes(trace).values())) == 100_000
+
+
+def test_a_run_of_one_and_of_two_in_turn_are_different_shapes() -> None:
+    """Below each parent; the number in a run does not matter."""
+    spans = [traces.span(1, end=1000)]
+    for parent, names in ((100, "aaa"), (200, "ababab"), (300, "aaaaaa"), (400, "babababa"), (500, "ab")):
+        spans.append(traces.span(parent, 1, "loop", start=parent, end=parent + 90))
+        for number, name in enumerate(names, parent + 1):
+            spans.append(traces.span(number, parent, name, start=number, end=number + 1))
+    shapes = folding.shapes(traces.trace(*spans))
+    assert shapes[100] == shapes[300]
+    assert len({shapes[parent] for parent in (100, 200, 400, 500)}) == 4

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 import traces
 
-from otel_bridge.analysis.sides import Key, Side
+from otel_bridge.analysis.sides import Description, Key, Side
 
 TRACE = traces.trace(
     traces.span(1, 0, "root"),
@@ -60,3 +63,26 @@ def test_likeness_is_of_children_neighbours_and_failure() -> None:
     plain, larger, failed = SIDE.descriptions(TRACE.spans, [SPANS[2], SPANS[4], SPANS[6]])
     assert plain.likeness(plain) > plain.likeness(larger) > plain.likeness(failed) >= 1
     assert larger.likeness(plain) == plain.likeness(larger)
+
+
+@pytest.mark.parametrize(
+    ("change", "likeness"),
+    [
+        ({}, 9),
+        ({"outline": frozenset({key("x"), key("z")})}, 6),  # one of three is shared
+        ({"outline": frozenset()}, 5),
+        ({"before": key("z")}, 8),
+        ({"after": None}, 8),
+        ({"failed": True}, 7),
+    ],
+)
+def test_what_makes_two_spans_less_alike(change: dict[str, Any], likeness: int) -> None:
+    one = Description(frozenset({key("x"), key("y")}), key("before"), key("after"), False)
+    assert one.likeness(one._replace(**change)) == one._replace(**change).likeness(one) == likeness
+
+
+def test_neighbours_are_those_on_both_sides() -> None:
+    [first, middle, last] = SIDE.descriptions([SPANS[1], SPANS[2], SPANS[3]], [SPANS[1], SPANS[2], SPANS[3]])
+    assert (first.before, first.after) == (None, key("loop"))
+    assert (middle.before, middle.after) == (key("root"), key("query"))
+    assert (last.before, last.after) == (key("loop"), None)

@@ -101,3 +101,26 @@ def test_a_percentile_is_not_exceeded_by_that_many(values: list[int], percent: i
 def test_percentiles_are_the_nearest_rank(percent: int, value: int) -> None:
     assert statistics.percentile([1, 2, 3, 4], percent) == value
     assert statistics.percentile([], percent) == 0
+
+
+@pytest.mark.parametrize(
+    ("count", "percent", "rank"),
+    [
+        (1, 95, 1),
+        (19, 95, 19),
+        (20, 95, 19),
+        (21, 95, 20),
+        (100, 95, 95),
+        (101, 95, 96),
+        (2, 50, 1),
+        (3, 50, 2),
+    ],
+)
+def test_percentiles_are_by_nearest_rank(count: int, percent: int, rank: int) -> None:
+    assert statistics.percentile(range(1, count + 1), percent) == rank
+
+
+def test_the_columns_of_a_row_are_the_50th_and_the_95th_percentile() -> None:
+    trace = traces.trace(*(traces.span(number, end=number) for number in range(1, 101)))
+    [row] = statistics.by_service(trace, timing.self_times(trace))
+    assert (row.p50_ns, row.p95_ns, row.max_ns) == (50 * MS, 95 * MS, 100 * MS)

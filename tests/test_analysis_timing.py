@@ -28,7 +28,7 @@ def path(trace: Trace) -> Path:
 
 
 def last_end(trace: Trace, span: SpanRecord) -> int:
-    return max([span.end_ns, *(last_end(trace, child) for child in trace.children(span))])
+    return max([span.start_ns, span.end_ns, *(last_end(trace, child) for child in trace.children(span))])
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_bridge.cli.check_header_text import Headers, parse, parse_requests
+from otel_bridge.wire.signing import MAX_HEADER_LENGTH
 
 INFO, MAC, STAMP = "eyJi_-Q=", "0a" * 20, "1700000000000.ab.cd"
 ALL = Headers((INFO,), (MAC,), (STAMP,))
@@ -70,3 +71,16 @@ def test_whatever_stands_there(before: str, name: str, after: str) -> None:
     text = f"{before}{name}{after}"
     parse([text])
     assert len(parse_requests(text)) >= 1
+
+
+def test_what_repeats_itself_takes_no_memory_of_its_square() -> None:
+    """Without a quotation mark a value goes on to the end of the line, over all the names behind it."""
+    found = parse(["X-Trace-Info:" * 50_000, *["X-Trace-HMAC: a"] * 1000])
+    assert 1 < len(found.info) < 100
+    assert all(len(value) < 50_000 for value in found.info)
+    assert len(found.mac) < 100
+
+
+def test_a_value_that_is_too_long_for_a_service_stays_so() -> None:
+    (value,) = parse(["X-Trace-Info: " + "a" * 1_000_000]).info
+    assert len(value) > 4 * MAX_HEADER_LENGTH

@@ -61,6 +61,7 @@ def test_each_file_is_named_with_the_number_of_its_options(write: Write) -> None
         ({"sampling_ratio": "1"}, "problem  [profiler] sampling_ratio: it belongs into [otel_bridge]"),
         ({"bridge": "timeout = 1\ntimeout = 2"}, "note     [otel_bridge] timeout: it is set 2 times"),
         ({"more": "hmac_keys = k"}, "note     [DEFAULT]: hmac_keys or connection_string stands in it"),
+        ({"more": "[zzz]\nhmac_keys = k"}, "note     [zzz]: hmac_keys or connection_string stands in it"),
         ({"more": "connection_string = otel://h"}, "note     [DEFAULT]: hmac_keys or connection_string"),
     ],
 )
@@ -113,6 +114,9 @@ def test_a_directory_beside_a_file(write: Write) -> None:
     path = write()
     Path(f"{path}.d").mkdir()
     assert any(line.startswith(f"note     file: {path}.d is there as well") for line in of_files(path))
+    inside = Path(f"{path}.d", "10.conf")
+    inside.write_text("[otel_bridge]\n", encoding="utf-8")
+    assert not any("is there as well" in line for line in of_files(path, str(inside)))
 
 
 def test_an_option_with_its_value_and_its_file(write: Write) -> None:

@@ -149,6 +149,7 @@ def test_a_stock_exporter_says_why(monkeypatch: pytest.MonkeyPatch, caplog: pyte
 def test_it_is_waited_for(answers: tuple[Any, ...]) -> None:
     [line] = lines(read_back(sent(), Store(*answers), "--from", 10))
     assert line.startswith("ok       read back: it could be read from http://store (--from) after ")
+    assert float(line.rpartition(" after ")[2].partition(" s,")[0]) < 10
 
 
 @pytest.mark.parametrize("answer", [missing, empty])

@@ -5,16 +5,25 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sqlite3
 import stat
 import subprocess
 import sys
 import urllib.request
+from collections import namedtuple
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+import stored
+import traces
 
+from otel_bridge import collector
+from otel_bridge.cli import serve as serving
 from otel_bridge.cli.main import main
+from otel_bridge.collector import Retention
+from otel_bridge.stores.sqlite import SqliteStore
 
 Serve = Callable[..., subprocess.Popen[str]]
 
@@ -124,6 +133,9 @@ def test_a_file_that_is_no_store_is_one_line_and_code_1(
         (["--db", "/nonexistent/dir/file"], "--db '/nonexistent/dir/file': there is no such directory"),
         (["--db", "/"], "--db '/' is a directory"),
         (["--db", ""], "--db ''"),
+        (["--keep", "7"], "'7' is no age"),
+        (["--keep", "1s"], "too short"),
+        (["--max-size", "many"], "'many' is no size"),
     ],
 )
 def test_wrong_arguments_are_code_2(
@@ -139,3 +151,49 @@ def test_the_signal_handlers_are_as_before(tmp_path: Path, capsys: pytest.Captur
     main(["serve", "--db", str(tmp_path / "text"), "--port", "0", "--otlp-port", "0"])
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
     capsys.readouterr()
+
+
+@pytest.mark.integration
+def test_old_traces_are_removed_and_the_log_says_so(serve: Serve, tmp_path: Path) -> None:
+    path = tmp_path / "traces.sqlite"
+    stored.store(path, traces.boot())
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE traces SET received_s = received_s - 3600")
+        connection.commit()
+    process = serve("--db", str(path), "--keep", "30m")
+    assert process.stderr
+    assert "otel-bridge: removed 6 spans: 1 trace too old (--keep)" in process.stderr.readline()
+    assert SqliteStore(path).list() == []
+
+
+def test_what_is_kept_is_bounded_unless_one_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A week and 2 GiB: nobody shall find the disk full."""
+    kept = []
+
+    class Server:
+        def __init__(self, *_: object, retention: Retention, **__: object) -> None:
+            kept.append(retention)
+
+        def start(self) -> None:
+            raise OSError("enough")
+
+    monkeypatch.setattr(collector, "Server", Server)
+    path = str(tmp_path / "db")
+    main(["serve", "--db", path])
+    main(["serve", "--db", path, "--keep", "unlimited", "--max-size", "unlimited"])
+    assert kept == [Retention(7 * 86400, 2 << 30), Retention()]
+
+
+def test_a_file_system_that_is_too_small_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "db"
+    path.write_bytes(b"x" * (3 << 20))
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(serving.shutil, "disk_usage", lambda _: usage(9 << 20, 0, 2 << 20))
+    for max_size in (None, 5 << 20, 6 << 20):
+        serving._warn_of_little_space(path, max_size)
+    assert capsys.readouterr().err == (
+        f"otel-bridge: the file system of {path} has room for 5 MiB of the 6 MiB of --max-size: "
+        "spans are refused when it is full\n"
+    )

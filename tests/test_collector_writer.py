@@ -4,13 +4,16 @@ import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from time import monotonic
 
 import pytest
 
 from otel_bridge.collector import ingest, schema, writer
+from otel_bridge.collector.retention import Retention
 from otel_bridge.collector.writer import Writer
 from otel_bridge.model.trace import SpanRecord
 from otel_bridge.stores import StoreError, otlp_json
+from otel_bridge.stores.protocol import TraceQuery
 from otel_bridge.stores.sqlite import SqliteStore
 
 
@@ -146,3 +149,35 @@ def test_stopping_writes_what_was_handed_in_and_closes_the_file(path):
 def test_a_file_that_cannot_be_used_is_said_at_once(tmp_path):
     with pytest.raises(StoreError):
         Writer(tmp_path / "no" / "file")
+
+
+def test_old_traces_are_removed_while_others_arrive(path):
+    """The file stays as small as was said, whoever sends how much; what came last is there."""
+    made = Writer(path, Retention(max_size=1 << 20))
+    made.start()
+    with ThreadPoolExecutor(4) as pool:
+        spans = [SpanRecord(n, 1, 0, "x" * 3000, 1, 100, 200) for n in range(1, 2001)]
+        assert sum(pool.map(lambda one: made.write(batch(one), 30), spans)) == 2000
+    made.stop()
+    assert path.stat().st_size < 3 << 19
+    left = {summary.trace_id for summary in SqliteStore(path).list(TraceQuery(limit=5000))}
+    assert 50 < len(left) < 200
+    assert 2000 in left
+    assert 1 not in left
+
+
+def test_old_traces_are_removed_while_nothing_arrives(path):
+    made = Writer(path)
+    made.start()
+    made.write(batch(*(span(n) for n in range(1, 50))), 10)
+    made.stop()
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("UPDATE traces SET received_s = received_s - 1000 WHERE id > 1")
+        other.commit()
+    made = Writer(path, Retention(keep=500))
+    made.start()
+    ended = monotonic() + 20
+    while len(SqliteStore(path).list(TraceQuery(limit=100))) > 1 and monotonic() < ended:
+        pass
+    made.stop()
+    assert [summary.trace_id for summary in SqliteStore(path).list()] == [1]

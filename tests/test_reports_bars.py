@@ -56,6 +56,12 @@ def test_a_thread_that_went_on_is_a_thin_line() -> None:
     assert drawn([traces.span(1, end=20)], segment(1, 0, 20), segment(1, 30, 70)) == "##.....   "
 
 
+def test_what_a_span_without_an_end_left_behind() -> None:
+    """Its end may be any time before its start."""
+    span = traces.span(1, start=20, end=-500)
+    assert drawn([span], segment(1, 20, 50)) == "  |..     "
+
+
 def test_without_columns_nothing_is_drawn() -> None:
     assert drawn([traces.span(1)], width=0) == ""
 

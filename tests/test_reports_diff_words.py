@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import compared
 import pytest
 import span_records
@@ -10,6 +12,7 @@ from compared import Builder
 from hypothesis import given
 
 from otel_bridge.analysis.difference import compare
+from otel_bridge.analysis.operation import operation
 from otel_bridge.model.trace import SpanRecord, Trace
 from otel_bridge.reports import diff_words
 from otel_bridge.reports.diff_words import TIMES
@@ -77,7 +80,7 @@ def test_the_same_duration_made_up_otherwise() -> None:
 def test_what_works_against_the_difference_is_said() -> None:
     a, b = steps(("x", 50), ("y", 100)), steps(("x", 100), ("y", 130))
     assert verdict(a, b)[1:3] == [
-        "50.0 ms of it in nova-api x (50.0 ms → 100 ms).",
+        "B took longer: 50.0 ms in nova-api x (50.0 ms → 100 ms).",
         "Against that, B took less: 20.0 ms in nova-api y (50.0 ms → 30.0 ms).",
     ]
 
@@ -115,6 +118,69 @@ def test_a_failure_is_told_where_it_came_from() -> None:
     assert "Fails only in B: nova-api origin: boom." in verdict(call(False), call(True))
     assert "Fails only in A: nova-api origin: boom." in verdict(call(True), call(False))
     assert not any("Fails" in sentence for sentence in verdict(call(True), call(True)))
+
+
+def loop_of_calls(failures: int, name: str = "call") -> Trace:
+    made = Builder()
+    root = made.add(0, "root", end=1000)
+    for number in range(5):
+        status = {"status": 2, "status_message": "boom"} if number < failures else {}
+        made.add(root, name, start=10 * number, end=10 * number + 5, **status)
+    return made.trace()
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "told"),
+    [
+        (0, 1, ["Fails only in B: nova-api call: boom."]),
+        (1, 3, ["Fails more often in B: nova-api call: boom."]),
+        (3, 1, ["Fails more often in A: nova-api call: boom."]),
+        (2, 2, []),
+    ],
+)
+def test_a_failure_of_both_is_not_said_to_be_of_one_only(a: int, b: int, told: list[str]) -> None:
+    found = verdict(loop_of_calls(a), loop_of_calls(b))
+    assert [sentence for sentence in found if "Fails" in sentence] == told
+
+
+def test_work_is_done_later_only_where_it_ends_later() -> None:
+    """A clock that is behind makes work begin before the request; an end that never came says nothing."""
+
+    def request(start: float, end: float, **more: object) -> Trace:
+        made = Builder()
+        root = made.add(0, "root", start=0, end=10, **more)
+        made.add(root, "work", start=start, end=end)
+        return made.trace()
+
+    def answered(trace: Trace) -> bool:
+        return any("answered" in sentence for sentence in verdict(trace, request(1, 2)))
+
+    assert answered(request(20, 30))
+    assert not answered(request(-30, -20))
+    assert not answered(request(20, 30, attributes={"osprofiler.incomplete": True}))
+
+
+def test_equal_durations_differ_by_nothing() -> None:
+    a, b = steps(("x", 50), ("y", 100)), steps(("x", 70), ("y", 100))
+    assert verdict(a, b)[0] == "A and B took the same time (100 ms)."
+
+
+@given(span_records.structures(), span_records.structures())
+def test_what_is_said_of_failures_is_so(one: list[SpanRecord], other: list[SpanRecord]) -> None:
+    """Property: against a count of the failed spans of that operation."""
+    a, b = (Trace.from_spans(7, spans) for spans in (one, other))
+    counts = [
+        Counter(diff_words.named(span.service, operation(span)) for span in trace.spans if span.is_error)
+        for trace in (a, b)
+    ]
+    for sentence in diff_words.verdict(compare(a, b)):
+        for here, there in ((0, 1), (1, 0)):
+            for how in ("only", "more often"):
+                names = sentence.removeprefix(f"Fails {how} in {'AB'[here]}: ")
+                if names != sentence:
+                    first = names.removesuffix(".").replace(" and ", ", ").split(", ")[0]
+                    assert counts[here][first] > counts[there][first]
+                    assert (counts[there][first] == 0) == (how == "only")
 
 
 def test_small_differences_in_number_are_named_last() -> None:

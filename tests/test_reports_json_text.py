@@ -57,3 +57,10 @@ def test_depth_is_no_limit_and_costs_no_square() -> None:
     assert len(text) < 50_000 * 300
     while isinstance(deep, dict):  # taken apart from above, without recursion
         deep = deep["child"].pop()
+
+
+@pytest.mark.parametrize("value", [list(range(20_000)), {str(n): [n] for n in range(20_000)}])
+def test_the_text_comes_in_pieces_that_are_neither_tiny_nor_the_whole(value: Any) -> None:
+    pieces = list(json_text.pieces(value))
+    assert "".join(pieces) == json.dumps(value, indent=2)
+    assert 10 < len(pieces) < 1000

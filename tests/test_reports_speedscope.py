@@ -92,7 +92,11 @@ def test_the_widths_are_true(spans: list[SpanRecord]) -> None:
     assert {name: selfs.own.get(name, 0) for name in expected} == expected
     clock = sorted((name, start, end) for profile in profiles for name, start, end, _ in profile.spans)
     assert clock == sorted(
-        (names[span.span_id], span.start_ns - trace.start_ns, span.end_ns - trace.start_ns)
+        (
+            names[span.span_id],
+            span.start_ns - trace.start_ns,
+            max(span.start_ns, span.end_ns) - trace.start_ns,
+        )
         for span in trace.spans
     )
 

@@ -1,5 +1,6 @@
 """The embedded store's file, read while and after it is written."""
 
+import gzip
 import os
 import sqlite3
 import subprocess
@@ -10,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import traces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from span_records import records
@@ -20,6 +22,8 @@ from otel_bridge.model.trace import SpanRecord
 from otel_bridge.stores import StoreError, TraceNotFound, otlp_json
 from otel_bridge.stores.protocol import TraceQuery
 from otel_bridge.stores.sqlite import SqliteStore
+
+VERSION_1 = Path(__file__).parent / "data/store/version-1.sqlite.gz"
 
 
 def batch(spans):
@@ -280,3 +284,21 @@ def test_a_span_without_a_resource_is_of_an_unknown_service(writer, path):
     writer.write(batch([replace(span(1), resource={})]), 10)
     (summary,) = SqliteStore(path).list()
     assert summary.services == ("unknown_service",)
+
+
+def test_the_number_of_spans_is_told_without_reading_them(writer, path):
+    store = SqliteStore(path)
+    for number in range(1, 4):
+        writer.write(batch([span(7, number)]), 10)
+        assert store.span_count(7) == len(store.get(7).spans) == number
+    assert store.span_count(8) == 0
+
+
+def test_a_file_of_an_older_version_is_read_and_its_list_says_what_to_do(tmp_path):
+    """What a trace is has not changed since; what is searched for has."""
+    path = tmp_path / "traces.sqlite"
+    path.write_bytes(gzip.decompress(VERSION_1.read_bytes()))
+    store = SqliteStore(path)
+    assert store.get(traces.TRACE_ID).spans == traces.boot().spans
+    with pytest.raises(StoreError, match=f"has schema 1.*serve --db {path} brings it up to date"):
+        store.list()

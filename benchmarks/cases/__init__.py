@@ -14,6 +14,7 @@ from benchmarks.cases import (
     logs,
     memory,
     rpc,
+    store_list,
     threads,
     trace_point,
     wsgi_closed,
@@ -37,6 +38,7 @@ CASES: dict[str, Case] = {
         rpc.CASE,
         threads.CASE,
         logs.CASE,
+        store_list.CASE,
         html_report.FILE,
         html_report.PAGE,
     )

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from otel_bridge.cli import config_files
 from otel_bridge.cli.errors import FOUND, NOT_FOUND, UsageError
 from otel_bridge.cli.findings import Finding, note
 from otel_bridge.cli.output import Output, complain
@@ -33,13 +34,7 @@ def add_parser(subparsers: Any) -> None:
         " Exit code 0: all is well, 1: something is not, 2: wrong usage. Notes do not count.",
         allow_abbrev=False,
     )
-    parser.add_argument(
-        "--config-file",
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="configuration file of the service; may be given more than once",
-    )
+    config_files.add_arguments(parser, "configuration file of the service")
     parser.add_argument(
         "--service", metavar="NAME", help="name of the service, nova-api: sampling_rules may be for it alone"
     )

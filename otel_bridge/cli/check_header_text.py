@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import islice
 from typing import Final, NamedTuple
 
 #: Most characters that are looked at.
 MAX_TEXT: Final = 1024 * 1024
 #: Requests of one text that are explained.
 MOST_REQUESTS: Final = 20
+#: Values of one line, and of one header of a request, that are looked at, and characters of one.
+_MOST_VALUES: Final = 50
+_MAX_VALUE: Final = 20_000
 
 _NAME = re.compile(
     r"(?<![A-Za-z0-9])(?:HTTP_)?X[-_]Trace[-_](Info|HMAC|Freshness)(?![A-Za-z0-9_-])", re.IGNORECASE
@@ -39,8 +43,9 @@ def parse(texts: Iterable[str]) -> Headers:
     found: dict[str, list[str]] = {"info": [], "hmac": [], "freshness": []}
     for text in texts:
         for line in text[:MAX_TEXT].splitlines():
-            for name, value in _in_line(line):
-                found[name].append(value)
+            for name, value in islice(_in_line(line), _MOST_VALUES):
+                if len(found[name]) < _MOST_VALUES:
+                    found[name].append(value)
     return Headers(tuple(found["info"]), tuple(found["hmac"]), tuple(found["freshness"]))
 
 
@@ -72,5 +77,5 @@ def _value(line: str, begin: int, name_end: int, start: int) -> str:
     elif around and line[name_end : name_end + 1] == around:  # 'X-Trace-Info': value
         around = ""
     end = line.find(around, start) if around else -1
-    value = line[start:] if end < 0 else line[start:end]
+    value = line[start : start + _MAX_VALUE if end < 0 else min(end, start + _MAX_VALUE)]
     return (value if around else _NEXT.split(value, 1)[0]).strip(" \t")

@@ -92,11 +92,11 @@ def about_files(files: Sequence[ConfigFile]) -> Iterator[Finding]:
         if file.options(PROFILER).get("hmac_keys"):
             yield from _open_to_others(file.path)
         beside = f"{file.path}.d"
-        if os.path.isdir(beside):
+        if os.path.isdir(beside) and not any(os.path.dirname(one.path) == beside for one in files):
             yield note(
                 "file",
-                f"{beside} is there as well, and services read what is in it: name these files with"
-                " --config-file, too",
+                f"{beside} is there as well, and services read what is in it: name it, too, with"
+                " --config-dir",
             )
     if files and not any(file.options(PROFILER) for file in files):
         yield problem(

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import argparse
 import ipaddress
+import logging
+import shutil
 import signal
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from otel_bridge.cli import defaults
+from otel_bridge.cli import defaults, keeping
 from otel_bridge.cli.errors import FOUND, CommandError, UsageError
 from otel_bridge.cli.output import Output, complain
 
 if TYPE_CHECKING:
     from otel_bridge.collector import Server
 
+_MIB = 1 << 20
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -49,13 +53,34 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--db", metavar="FILE", help="the database (default: otel_bridge/traces.sqlite in $XDG_STATE_HOME)"
     )
+    parser.add_argument(
+        "--keep",
+        type=keeping.age,
+        default="7d",
+        metavar="AGE",
+        help="remove traces of which nothing has come for so long: 12h, 7d (default: %(default)s), unlimited",
+    )
+    parser.add_argument(
+        "--max-size",
+        type=keeping.size,
+        default="2GiB",
+        metavar="SIZE",
+        help="remove the oldest traces when the database gets larger: 500MB, 2GiB (default: %(default)s), "
+        "unlimited",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    from otel_bridge.collector import Server
+    from otel_bridge.collector import Retention, Server
 
     database = _database(args.db)
-    server = Server(str(database), host=args.host, otlp_port=args.otlp_port, viewer_port=args.port)
+    server = Server(
+        str(database),
+        host=args.host,
+        otlp_port=args.otlp_port,
+        viewer_port=args.port,
+        retention=Retention(args.keep, args.max_size),
+    )
     ended = threading.Event()
 
     def end(_number: int, _frame: FrameType | None) -> None:
@@ -63,14 +88,15 @@ def run(args: argparse.Namespace) -> int:
 
     before = {number: signal.signal(number, end) for number in _ENDING}
     try:
-        _start(server)
-        try:
-            _announce(server, database, args.host)
-            ended.wait()
-        finally:
-            # From here on a second signal does what it usually does: it ends the process at once.
-            _restore(before)
-            server.stop()
+        with _log_on_standard_error():
+            _start(server)
+            try:
+                _announce(server, database, args)
+                ended.wait()
+            finally:
+                # From here on a second signal does what it usually does: it ends the process at once.
+                _restore(before)
+                server.stop()
     finally:
         _restore(before)
     return FOUND
@@ -90,7 +116,7 @@ def _restore(handlers: Mapping[signal.Signals, Any]) -> None:
         signal.signal(number, handler)
 
 
-def _announce(server: Server, database: Path, host: str) -> None:
+def _announce(server: Server, database: Path, args: argparse.Namespace) -> None:
     Output().write_lines(
         [
             f"OTLP/HTTP at {server.otlp_endpoint}",
@@ -98,8 +124,38 @@ def _announce(server: Server, database: Path, host: str) -> None:
             f"database     {database}",
         ]
     )
-    if not _is_loopback(host):
-        complain(f"whoever reaches {host} can write and read traces: there is no login")
+    if not _is_loopback(args.host):
+        complain(f"whoever reaches {args.host} can write and read traces: there is no login")
+    _warn_of_little_space(database, args.max_size)
+
+
+def _warn_of_little_space(database: Path, max_size: int | None) -> None:
+    """Say it now, and not at night, when the file system is full."""
+    try:
+        space = shutil.disk_usage(database.parent).free + database.stat().st_size
+    except OSError:
+        return
+    if max_size is not None and space < max_size:
+        complain(
+            f"the file system of {database} has room for {space / _MIB:,.0f} MiB of the "
+            f"{max_size / _MIB:,.0f} MiB of --max-size: spans are refused when it is full"
+        )
+
+
+@contextmanager
+def _log_on_standard_error() -> Iterator[None]:
+    """What is logged is for whoever runs this: also what is not a warning, such as what was removed."""
+    logger = logging.getLogger("otel_bridge")
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s otel-bridge: %(message)s"))
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 def _is_loopback(host: str) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from otel_bridge.cli import defaults, reaching
+from otel_bridge.cli import config_files, defaults, reaching
 from otel_bridge.cli.errors import CommandError, UsageError
 from otel_bridge.reports import units
 from otel_bridge.reports.text import inert
@@ -62,13 +62,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"where to read: {FORMS}, an existing file of such, or - for standard input (default: "
         f"${VARIABLE}, else [otel_bridge] store of the configuration, else the database of serve)",
     )
-    parser.add_argument(
-        "--config-file",
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="configuration file of a service, for its [otel_bridge] store, else the ?store= of its "
-        "[profiler] connection_string; may be given more than once",
+    config_files.add_arguments(
+        parser,
+        "configuration file of a service, for its [otel_bridge] store, else the ?store= of its [profiler] "
+        "connection_string",
     )
     reaching.add_arguments(parser)
 

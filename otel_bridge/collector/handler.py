@@ -64,10 +64,12 @@ class RequestHandler(BaseHTTPRequestHandler):
             self.close_connection = True
         self.connection.settimeout(self.limits.response)
         self.send_response_only(status)
+        self.send_header("Date", self.date_time_string())  # by which clocks are compared
         for name, value in {**self.HEADERS, **(headers or {})}.items():
             self.send_header(name, value)
-        self.send_header("Content-Type", content_type)
-        self.send_header("Content-Length", str(len(body)))
+        if status != HTTPStatus.NO_CONTENT:  # which may not even say that it has none
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(body)))
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()

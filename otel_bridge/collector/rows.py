@@ -2,168 +2,130 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import sqlite3
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from time import time
 
 from otel_bridge.collector import summaries
+from otel_bridge.collector.bodies import Bodies
 from otel_bridge.collector.ingest import Batch, SpanRow
-from otel_bridge.collector.summaries import Node, Summary
+from otel_bridge.collector.summaries import Node
+from otel_bridge.collector.terms import Terms
+from otel_bridge.collector.trace_rows import TraceRow, TraceRows
 from otel_bridge.stores.sqlite_file import signed, unsigned
-
-#: Distinct resources, and scopes, whose row is remembered.
-MAX_REMEMBERED = 4096
 
 
 class Rows:
     """Inserts batches, inside a transaction that others begin and end."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, now: Callable[[], float] = time) -> None:
+        """
+        Args:
+            connection: to the store.
+            now: the time, in seconds since the epoch.
+        """
+        self._connection = connection
         self._execute = connection.execute
-        self._resources: dict[bytes, int] = {}
-        self._scopes: dict[bytes, int] = {}
-        self._next_trace = 0
+        self.terms = Terms(connection)
+        self.resources = Bodies(connection, "resources")
+        self.scopes = Bodies(connection, "scopes")
+        self._traces = TraceRows(connection, now)
+        self._version = -1
+        self._last_span = 0
+
+    def begin(self) -> None:
+        """To be called first in each transaction: another process may have written since the last one."""
+        version = int(self._execute("PRAGMA data_version").fetchone()[0])
+        if version != self._version:
+            self._version = version
+            self.forget()
+        # Spans get the next numbers, in the order in which they are inserted.
+        self._last_span = self._execute("SELECT max(rowid) FROM spans").fetchone()[0] or 0
 
     def forget(self) -> None:
         """Remember no row: those of a transaction that was rolled back are not there."""
-        self._resources.clear()
-        self._scopes.clear()
+        for table in (self.terms, self.resources, self.scopes, self._traces):
+            table.forget()
+
+    def write(self) -> None:
+        """To be called last in each transaction."""
+        self._traces.write()
+        self.terms.seal(self._traces.newest)
+        for table in (self.terms, self.resources, self.scopes):
+            table.write()
 
     def insert(self, batch: Batch) -> int:
         """The number of spans that were not there before."""
-        self._next_trace = 0
-        resources = [self._resource(service, body) for service, body in batch.resources]
-        scopes = [self._scope(body) for body in batch.scopes]
-        services = [resource.service for resource in batch.resources]
-        return sum(
-            self._trace(trace_id, rows, resources, scopes, services)
-            for trace_id, rows in batch.traces.items()
+        resources = _Keys(
+            lambda index: self.resources.key(batch.resources[index].body, batch.resources[index].service)
         )
+        scopes = _Keys(lambda index: self.scopes.key(batch.scopes[index]))
+        traces = [(self._traces.load(trace_id), spans) for trace_id, spans in batch.traces.items()]
+        values = [
+            (row.key, *span[:6], resources[span.resource], scopes[span.scope], span.body)
+            for row, spans in traces
+            for span in spans
+        ]
+        last, changes = self._last_span, self._connection.total_changes
+        self._connection.executemany("INSERT OR IGNORE INTO spans VALUES (?,?,?,?,?,?,?,?,?,?)", values)
+        inserted = self._connection.total_changes - changes
+        self._last_span += inserted
+        if inserted < len(values):
+            traces = [(row, self._new(row.key, spans, last)) for row, spans in traces]
+        for row, spans in traces:
+            if spans:
+                self._extend(row, spans, [batch.resources[span.resource].service for span in spans])
+        for table, keys, used in (
+            (self.resources, resources, [span.resource for _, spans in traces for span in spans]),
+            (self.scopes, scopes, [span.scope for _, spans in traces for span in spans]),
+        ):
+            for index, number in Counter(used).items():
+                table.count(keys[index], number)
+        return inserted
 
-    def _trace(
-        self,
-        trace_id: bytes,
-        rows: Sequence[SpanRow],
-        resources: Sequence[int],
-        scopes: Sequence[int],
-        services: Sequence[str],
-    ) -> int:
-        execute = self._execute
-        key, before = self._load(trace_id)
-        new = []
-        for row in rows:
-            span_id, parent_id, name, start_ns, end_ns, status, resource, scope, body = row
-            cursor = execute(
-                "INSERT OR IGNORE INTO spans VALUES (?,?,?,?,?,?,?,?,?,?)",
-                (
-                    key,
-                    span_id,
-                    parent_id,
-                    name,
-                    start_ns,
-                    end_ns,
-                    status,
-                    resources[resource],
-                    scopes[scope],
-                    body,
-                ),
+    def drop(self, key: int, trace_id: bytes, terms: Iterable[int]) -> None:
+        """Forget a trace whose row was deleted."""
+        self._traces.drop(trace_id)
+        self.terms.remove(key, terms)
+
+    def _new(self, key: int, spans: Sequence[SpanRow], last: int) -> list[SpanRow]:
+        """Those of the spans of a trace that were inserted after the ``last`` one: some came before, or come
+        twice, and then the first one counts."""
+        found = self._execute("SELECT span_id FROM spans WHERE trace = ? AND rowid > ?", (key, last))
+        inserted = {row[0] for row in found}
+        new: dict[int, SpanRow] = {}
+        for span in spans:
+            if span.span_id in inserted:
+                new.setdefault(span.span_id, span)
+        return list(new.values())
+
+    def _extend(self, row: TraceRow, new: Sequence[SpanRow], services: Sequence[str]) -> None:
+        """Keep a trace's row and terms in step with its spans."""
+        key = row.key
+        nodes = [
+            Node(
+                span.start_ns,
+                unsigned(span.span_id),
+                unsigned(span.parent_id),
+                span.end_ns,
+                span.status,
+                span.name,
+                service,
             )
-            if cursor.rowcount:
-                new.append(
-                    Node(
-                        start_ns,
-                        unsigned(span_id),
-                        unsigned(parent_id),
-                        end_ns,
-                        status,
-                        name,
-                        services[resource],
-                    )
-                )
-        if new:
-            start = before.start_ns if before else None
-            known = set(before.services) if before else set()
-            after = summaries.extended(
-                before, new, lambda span_id: self._is_stored(key, span_id), lambda: self._earliest_root(key)
-            )
-            self._save(key, trace_id, after, is_new=before is None)
-            self._list(key, after, known, start)
-        return len(new)
-
-    def _load(self, trace_id: bytes) -> tuple[int, Summary | None]:
-        """The key of a trace and its row; a new key and None where there is no such trace yet."""
-        found = self._execute(
-            "SELECT id, start_ns, end_ns, span_count, error_count, root_span_id, root_parent_id, "
-            "root_start_ns, root_name, root_service, services FROM traces WHERE trace_id = ?",
-            (trace_id,),
-        ).fetchone()
-        if found is None:
-            return self._new_trace(), None
-        (
-            key,
-            start_ns,
-            end_ns,
-            span_count,
-            error_count,
-            span_id,
-            parent_id,
-            root_start,
-            name,
-            service,
-            all_,
-        ) = found
-        root = Node(root_start, unsigned(span_id), unsigned(parent_id), root_start, 0, name, service)
-        return key, Summary(start_ns, end_ns, root, span_count, error_count, set(json.loads(all_)))
-
-    def _new_trace(self) -> int:
-        if not self._next_trace:  # looked up with each batch: another process may have written meanwhile
-            self._next_trace = int(self._execute("SELECT coalesce(max(id), 0) + 1 FROM traces").fetchone()[0])
-        self._next_trace += 1
-        return self._next_trace - 1
-
-    def _save(self, key: int, trace_id: bytes, summary: Summary, *, is_new: bool) -> None:
-        root = summary.root
-        values = (
-            summary.start_ns,
-            summary.end_ns,
-            summary.span_count,
-            summary.error_count,
-            signed(root.span_id),
-            signed(root.parent_id),
-            root.start_ns,
-            root.name,
-            root.service,
-            json.dumps(sorted(summary.services)),
-            trace_id,
-            key,
+            for span, service in zip(new, services, strict=True)
+        ]
+        row.summary = summaries.extended(
+            row.summary,
+            nodes,
+            lambda span_id: self._is_stored(key, span_id),
+            lambda: self._earliest_root(key),
         )
-        if is_new:
-            self._execute(
-                "INSERT INTO traces(start_ns, end_ns, span_count, error_count, root_span_id, "
-                "root_parent_id, root_start_ns, root_name, root_service, services, trace_id, id) "
-                "VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
-                values,
-            )
-        else:
-            self._execute(
-                "UPDATE traces SET start_ns = ?, end_ns = ?, span_count = ?, error_count = ?, "
-                "root_span_id = ?, root_parent_id = ?, root_start_ns = ?, root_name = ?, "
-                "root_service = ?, services = ? WHERE trace_id = ? AND id = ?",
-                values,
-            )
-
-    def _list(self, key: int, summary: Summary, known: set[str], start_ns: int | None) -> None:
-        """Keep ``trace_services`` in step; ``known`` and ``start_ns`` are what it has of the trace."""
-        if start_ns is not None and start_ns != summary.start_ns:
-            for service in known:
-                self._execute(
-                    "DELETE FROM trace_services WHERE service = ? AND start_ns = ? AND trace = ?",
-                    (service, start_ns, key),
-                )
-            known = set()
-        for service in summary.services - known:
-            self._execute("INSERT INTO trace_services VALUES (?,?,?)", (service, summary.start_ns, key))
+        operations = {(node.service, node.name) for node in nodes}
+        terms = self.terms.keys(operations, len(row.terms)) - row.terms
+        self.terms.add(key, terms)
+        row.terms |= terms
+        self._traces.save(row)
 
     def _is_stored(self, key: int, span_id: int) -> bool:
         row = self._execute("SELECT 1 FROM spans WHERE trace = ? AND span_id = ?", (key, signed(span_id)))
@@ -188,36 +150,14 @@ class Rows:
         start_ns, span_id, parent_id, end_ns, status, name, service = row
         return Node(start_ns, unsigned(span_id), unsigned(parent_id), end_ns, status, name, service)
 
-    def _resource(self, service: str, body: bytes) -> int:
-        digest = _digest(body)
-        key = self._resources.get(digest)
-        if key is None:
-            self._execute(
-                "INSERT OR IGNORE INTO resources(digest, service, body) VALUES (?,?,?)",
-                (digest, service, body),
-            )
-            key = self._key("SELECT id FROM resources WHERE digest = ?", digest)
-            _remember(self._resources, digest, key)
+
+class _Keys(dict[int, int]):
+    """Keys of rows by index in a batch, looked up when a span needs them: there may be none that does."""
+
+    def __init__(self, find: Callable[[int], int]) -> None:
+        super().__init__()
+        self._find = find
+
+    def __missing__(self, index: int) -> int:
+        key = self[index] = self._find(index)
         return key
-
-    def _scope(self, body: bytes) -> int:
-        digest = _digest(body)
-        key = self._scopes.get(digest)
-        if key is None:
-            self._execute("INSERT OR IGNORE INTO scopes(digest, body) VALUES (?,?)", (digest, body))
-            key = self._key("SELECT id FROM scopes WHERE digest = ?", digest)
-            _remember(self._scopes, digest, key)
-        return key
-
-    def _key(self, statement: str, digest: bytes) -> int:
-        return int(self._execute(statement, (digest,)).fetchone()[0])
-
-
-def _digest(body: bytes) -> bytes:
-    return hashlib.blake2b(body, digest_size=16).digest()
-
-
-def _remember(keys: dict[bytes, int], digest: bytes, key: int) -> None:
-    if len(keys) >= MAX_REMEMBERED:
-        keys.clear()
-    keys[digest] = key

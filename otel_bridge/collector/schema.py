@@ -13,18 +13,43 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Final
 
+from otel_bridge.collector.migration import migrate
 from otel_bridge.stores.protocol import StoreError
 from otel_bridge.stores.sqlite_file import (
     APPLICATION_ID,
     SCHEMA_VERSION,
-    check_header,
     connect,
     explained,
+    version,
 )
 
 #: Seconds to wait for another process that writes.
 BUSY_TIMEOUT: Final = 5.0
 
+_TERMS: Final = (
+    """CREATE TABLE terms(
+        id INTEGER PRIMARY KEY,
+        service TEXT NOT NULL,
+        name TEXT,
+        UNIQUE(service, name)
+    )""",
+    "CREATE INDEX terms_by_name ON terms(name)",
+    # Blocks first: what is written together, the bits of the newest traces, lies together.
+    """CREATE TABLE postings(
+        block INTEGER NOT NULL,
+        term INTEGER NOT NULL,
+        traces BLOB NOT NULL,
+        PRIMARY KEY(block, term)
+    ) WITHOUT ROWID""",
+    "CREATE TABLE removed(trace INTEGER PRIMARY KEY)",
+)
+# All that a list is filtered and sorted by is in them, so that it need not look at the table for the
+# traces that it does not show.
+_INDEXES: Final = (
+    "CREATE INDEX traces_by_start ON traces(start_ns, trace_id, end_ns, error_count)",
+    "CREATE INDEX traces_with_errors ON traces(start_ns, trace_id, end_ns) WHERE error_count > 0",
+    "CREATE INDEX traces_by_receipt ON traces(received_s)",
+)
 _TABLES: Final = (
     """CREATE TABLE traces(
         id INTEGER PRIMARY KEY,
@@ -38,17 +63,10 @@ _TABLES: Final = (
         root_start_ns INTEGER NOT NULL,
         root_name TEXT NOT NULL,
         root_service TEXT NOT NULL,
-        services TEXT NOT NULL
+        services TEXT NOT NULL,
+        received_s INTEGER NOT NULL DEFAULT 0,
+        terms BLOB NOT NULL DEFAULT x''
     )""",
-    # The end is in it so that a list by duration need not look at the table.
-    "CREATE INDEX traces_by_start ON traces(start_ns, id, end_ns)",
-    "CREATE INDEX traces_with_errors ON traces(start_ns, id, end_ns) WHERE error_count > 0",
-    """CREATE TABLE trace_services(
-        service TEXT NOT NULL,
-        start_ns INTEGER NOT NULL,
-        trace INTEGER NOT NULL,
-        PRIMARY KEY(service, start_ns, trace)
-    ) WITHOUT ROWID""",
     """CREATE TABLE spans(
         trace INTEGER NOT NULL,
         span_id INTEGER NOT NULL,
@@ -62,14 +80,22 @@ _TABLES: Final = (
         body BLOB NOT NULL
     )""",
     "CREATE UNIQUE INDEX spans_by_id ON spans(trace, span_id)",
-    # By digest, for a resource may be long.
+    # By digest, for a resource may be long. ``spans``: how many have it.
     """CREATE TABLE resources(
         id INTEGER PRIMARY KEY,
         digest BLOB NOT NULL UNIQUE,
         service TEXT NOT NULL,
-        body BLOB NOT NULL
+        body BLOB NOT NULL,
+        spans INTEGER NOT NULL DEFAULT 0
     )""",
-    "CREATE TABLE scopes(id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, body BLOB NOT NULL)",
+    """CREATE TABLE scopes(
+        id INTEGER PRIMARY KEY,
+        digest BLOB NOT NULL UNIQUE,
+        body BLOB NOT NULL,
+        spans INTEGER NOT NULL DEFAULT 0
+    )""",
+    *_INDEXES,
+    *_TERMS,
 )
 
 
@@ -99,8 +125,10 @@ def open_for_writing(path: Path, *, busy_timeout: float = BUSY_TIMEOUT) -> sqlit
         # Looked at before anything is set, for it may be somebody else's; and in one state, for another
         # process may be making it.
         connection.execute("BEGIN")
-        known = check_header(connection, path)
+        known = version(connection, path)
         connection.execute("COMMIT")
+        if not known:  # has to be said before anything is written: pages are given back (retention.py)
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         if _write_ahead(connection, busy_timeout) != "wal":
             raise StoreError(
                 f"{path}: its file system has no shared memory: choose one of this machine's own"
@@ -110,6 +138,8 @@ def open_for_writing(path: Path, *, busy_timeout: float = BUSY_TIMEOUT) -> sqlit
         connection.execute("PRAGMA journal_size_limit = 67108864")
         if not known:
             _create(connection, path)
+        elif known < SCHEMA_VERSION:
+            migrate(connection, path, (*_INDEXES, *_TERMS))
     except BaseException as error:
         if connection is not None:
             connection.close()
@@ -136,7 +166,7 @@ def _write_ahead(connection: sqlite3.Connection, busy_timeout: float) -> str:
 
 def _create(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("BEGIN IMMEDIATE")
-    if not check_header(connection, path):  # another process may have been faster
+    if not version(connection, path):  # another process may have been faster
         for statement in _TABLES:
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")

@@ -12,6 +12,7 @@ from typing import Self, TypeVar
 
 from otel_bridge.collector.listener import Limits, Listener
 from otel_bridge.collector.receiver import Receiver
+from otel_bridge.collector.retention import EVERYTHING, Retention
 from otel_bridge.collector.viewer import Viewer
 from otel_bridge.collector.writer import Writer
 
@@ -33,6 +34,7 @@ class Server:
         viewer_port: int = 16687,
         *,
         limits: Limits | None = None,
+        retention: Retention = EVERYTHING,
     ) -> None:
         """
         Args:
@@ -42,11 +44,13 @@ class Server:
             otlp_port: where ``POST /v1/traces`` is answered; 0: any free port.
             viewer_port: where pages are; 0: any free port.
             limits: what clients may take of it; the defaults suit a service's exporters.
+            retention: how long and how much is kept; everything, unless it is said.
         """
         self._path = Path(db)
         self._host = host
         self._ports = otlp_port, viewer_port
         self._limits = limits or Limits()
+        self._retention = retention
         self._stops: list[Callable[[], None]] = []
         self._receiver: Receiver | None = None
         self._viewer: Viewer | None = None
@@ -69,7 +73,7 @@ class Server:
             viewer = self._listen(
                 lambda: Viewer(self._host, viewer_port, self._limits, self._path), viewer_port, "--port"
             )
-            receiver.writer = Writer(self._path)
+            receiver.writer = Writer(self._path, self._retention)
             self._stops.insert(0, receiver.writer.stop)
             receiver.writer.start()
         except BaseException:

@@ -1,34 +1,45 @@
 """The viewer: traces as pages for people, and as JSON for programs.
 
-=============================  ==============================================================
-``GET /``                      the newest traces
-``GET /trace/{32 hex}``        one trace
-``GET /api/traces?...``        ``{"traces": [...]}``; see :func:`_query` for the parameters
-``GET /api/traces/{32 hex}``   the trace as OTLP/JSON
-``GET /healthz``               ``ok``
-=============================  ==============================================================
+======================================  =================================================================
+``GET /``                               the list: see :class:`~otel_bridge.collector.searching.Search`
+``GET /trace/{id}``                     one trace, which grows while its spans arrive
+``GET /diff/{id}/{id}``                 two traces compared; also ``/diff?trace={id}&trace={id}``
+``GET /api/traces?...``                 ``{"traces": [...]}``: all fields of ``TraceQuery``
+``GET /api/traces/{id}``                the trace as OTLP/JSON
+``GET /api/traces/{id}/report?known=V`` what the page of a trace shows, unless it is of version V
+``GET /api/list?...&known=V``           what the list shows, unless it is of version V
+``GET /healthz``                        ``ok``
+======================================  =================================================================
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from time import time_ns
 from typing import Final, cast
-from urllib.parse import parse_qs
 
-from otel_bridge.collector import pages
+from otel_bridge.analysis.difference import compare
+from otel_bridge.collector import pages, searching, trace_table
 from otel_bridge.collector.body import Refusal
 from otel_bridge.collector.handler import RequestHandler
 from otel_bridge.collector.listener import Limits, Listener
+from otel_bridge.collector.searching import Search
 from otel_bridge.model.trace import Trace
-from otel_bridge.reports import html
+from otel_bridge.reports import diff_html, html, report_data
+from otel_bridge.reports.page import Page
 from otel_bridge.stores import otlp_json
 from otel_bridge.stores.embedded import summary_to_json
 from otel_bridge.stores.protocol import StoreError, Summaries, TraceNotFound, TraceQuery
 from otel_bridge.stores.sqlite import SqliteStore
 from otel_bridge.wire import ids
 
-_MAX_LIMIT: Final = 1000
+#: Traces that are made into pages at a time: the receiver has to go on meanwhile.
+_MAX_RENDERING: Final = 2
 
 
 class Viewer(Listener):
@@ -38,35 +49,7 @@ class Viewer(Listener):
         """See :class:`Listener`; ``path`` is the store's file."""
         super().__init__(host, port, _Handler, limits)
         self.store = SqliteStore(path)
-
-
-def _query(text: str) -> TraceQuery:
-    """What is to be listed: the parameters of a request are named like the fields, save ``errors=1``.
-
-    Raises:
-        Refusal: a parameter is malformed; the reason names it.
-    """
-    try:
-        given = {name: values[-1] for name, values in parse_qs(text, max_num_fields=20).items()}
-    except ValueError as error:
-        raise Refusal(400, "too many parameters") from error
-    limit = _number(given, "limit")
-    return TraceQuery(
-        limit=20 if limit is None else min(limit, _MAX_LIMIT),
-        since_ns=_number(given, "since_ns"),
-        service=given.get("service"),
-        errors_only=given.get("errors", "0") not in ("0", "false"),
-        min_duration_ns=_number(given, "min_duration_ns"),
-    )
-
-
-def _number(given: dict[str, str], name: str) -> int | None:
-    text = given.get(name)
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) < 20):
-        raise Refusal(400, f"{name}={text[:50]!r} is not a number")
-    return int(text)
+        self.rendering = threading.BoundedSemaphore(_MAX_RENDERING)
 
 
 class _Handler(RequestHandler):
@@ -85,62 +68,228 @@ class _Handler(RequestHandler):
         url = self.url
         match url.path.split("/")[1:]:
             case [""]:
-                self._trace_list(_query(url.query))
+                self._list_page(url.query)
             case ["trace", text]:
-                self._trace(text)
-            case ["api", "traces"]:
-                self._api_traces(_query(url.query))
-            case ["api", "traces", text]:
-                self.respond(200, "application/json", otlp_json.dumps(self._read(text).spans))
+                self._trace_page(text)
+            case ["diff"]:
+                self._diff_of(url.query)
+            case ["diff", first, second]:
+                self._diff_page(first, second)
             case ["healthz"]:
                 self.respond(200, "text/plain; charset=utf-8", b"ok")
+            case ["api", *rest]:
+                self._api(rest, url.query)
             case _:
                 raise Refusal(404, "no such page")
 
     def refuse(self, refusal: Refusal) -> None:
-        if not self.path.startswith("/trace/"):
+        path = self.path.partition("?")[0]
+        if path != "/" and path != "/diff" and not path.startswith(("/trace/", "/diff/")):
             super().refuse(refusal)
             return
-        page = pages.message("No trace", refusal.reason)
-        self._page(refusal.status, page, pages.CONTENT_SECURITY_POLICY, refusal.headers)
+        title = "No such trace" if refusal.status == 404 else "This cannot be shown"
+        details = pages.WHY_MISSING if refusal.status == 404 else ()
+        self._page(pages.message(title, refusal.reason, details), refusal.status, refusal.headers)
 
-    def _trace_list(self, wanted: TraceQuery) -> None:
-        page = pages.trace_list(
-            self._list(wanted), limit=wanted.limit, service=wanted.service, errors_only=wanted.errors_only
-        )
-        self._page(200, page, pages.CONTENT_SECURITY_POLICY)
+    # Pages.
 
-    def _trace(self, text: str) -> None:
-        trace = self._read(text)
-        self._page(200, html.render(trace), f"{html.CONTENT_SECURITY_POLICY}; frame-ancestors 'none'")
-
-    def _api_traces(self, wanted: TraceQuery) -> None:
-        self.respond_json(200, {"traces": [summary_to_json(summary) for summary in self._list(wanted)]})
-
-    def _list(self, wanted: TraceQuery) -> Summaries:
+    def _list_page(self, query: str) -> None:
+        search = Search.parse(query)
+        if (digits := searching.digits(search.q)) is not None and len(digits) == 32:
+            self._redirect(f"/trace/{digits}")
+            return
         try:
-            return self._store.list(wanted)
-        except StoreError as error:
-            raise Refusal(503, str(error), {"Retry-After": "5"}) from error
+            listing = trace_table.listing(self._found(search), search)
+        except ValueError as error:
+            self._page(pages.trace_list(search, None, problem=str(error)), 400)
+            return
+        self._page(pages.trace_list(search, listing, suggested=self._suggested(search)))
 
-    def _read(self, text: str) -> Trace:
+    def _trace_page(self, text: str) -> None:
+        trace_id = self._resolved(text)
+        if trace_id is None:
+            self._redirect(Search(q=text.lower()).url())
+            return
+        identity = ids.format_trace_id(trace_id)
+        if text != identity:
+            self._redirect(f"/trace/{identity}")
+            return
+        if not self._count(trace_id):
+            self._page(pages.waiting(trace_id), 404)
+            return
+        with self._rendering():
+            page = html.render(self._read(trace_id), live=f"/api/traces/{identity}/report", home="/")
+        self._page(page)
+
+    def _diff_of(self, query: str) -> None:
+        given = searching.parameters(query)
+        chosen = [*given.get("a", []), *given.get("b", [])]
+        # The list has the newest first: what changed since then is what people ask for.
+        chosen += reversed(given.get("trace", []))
+        if len(chosen) != 2:
+            raise Refusal(400, f"two traces can be compared, not {len(chosen)}: tick two in the list")
+        self._redirect("/diff/{}/{}".format(*(ids.format_trace_id(self._only(text)) for text in chosen)))
+
+    def _diff_page(self, first: str, second: str) -> None:
+        a, b = self._only(first), self._only(second)
+        canonical = ids.format_trace_id(a), ids.format_trace_id(b)
+        if (first, second) != canonical:
+            self._redirect("/diff/{}/{}".format(*canonical))
+            return
+        with self._rendering():
+            page = diff_html.render(compare(self._read(a), self._read(b)), home="/")
+        self._page(page)
+
+    # The API.
+
+    def _api(self, path: list[str], query: str) -> None:
+        # Whoever reads from here from a page elsewhere does not say why.
+        if self.headers.get("Sec-Fetch-Site") == "cross-site":
+            raise Refusal(403, "this is for pages from here, and for programs")
+        match path:
+            case ["traces"]:
+                found = self._list(searching.api_query(query))
+                self.respond_json(200, {"traces": [summary_to_json(summary) for summary in found]})
+            case ["traces", text]:
+                spans = self._read(_parsed(text)).spans
+                self.respond(200, "application/json", otlp_json.dumps(spans))
+            case ["traces", text, "report"]:
+                self._report(_parsed(text), _known(query))
+            case ["list"]:
+                self._listing(query)
+            case _:
+                raise Refusal(404, "no such page")
+
+    def _report(self, trace_id: int, known: str) -> None:
+        # The store keeps a span as it came first, so that as many spans are the same spans.
+        count = known.partition("-")[0]
+        if count and str(self._count(trace_id)) == count:
+            self._nothing_new()
+            return
+        with self._rendering():
+            trace = self._read(trace_id)
+            if report_data.version(trace) == known:
+                self._nothing_new()
+                return
+            body = json.dumps(report_data.document(trace)).encode()
+        self.respond(200, "application/json", body)
+
+    def _listing(self, query: str) -> None:
+        search = Search.parse(query)
         try:
-            return self._store.get(ids.parse_trace_id(text))
+            document = trace_table.listing(self._found(search), search).document()
         except ValueError as error:
             raise Refusal(400, str(error)) from error
-        except TraceNotFound as error:
-            raise Refusal(404, str(error)) from error
-        except StoreError as error:
-            raise Refusal(503, str(error), {"Retry-After": "5"}) from error
+        if document["version"] == _known(query):
+            self._nothing_new()
+        else:
+            self.respond_json(200, document)
+
+    # The store.
+
+    def _found(self, search: Search) -> Summaries:
+        """What a search finds, and one more if there is one.
+
+        Raises:
+            ValueError: it cannot be understood; the message is for people.
+        """
+        query = search.query(time_ns())
+        query = replace(query, limit=search.limit + 1)
+        before = search.position
+        with _explained():
+            if search.prefix is not None:
+                found = self._store.page(replace(query, id_prefix=search.prefix), before=before)
+                if found or self._store.list(TraceQuery(limit=1, id_prefix=search.prefix)):
+                    return found
+            return self._store.page(query, search.q, before)
+
+    def _suggested(self, search: Search) -> tuple[list[str], list[str]]:
+        with _explained():
+            return self._store.suggestions(search.service or None, pages.MAX_SUGGESTED)
+
+    def _resolved(self, text: str) -> int | None:
+        """The trace that an id, or the beginning of one, names; None: it is the beginning of several.
+
+        A whole id need not be that of a trace that is there.
+        """
+        digits = searching.digits(text)
+        if digits is None or len(digits) == 32:
+            return _parsed(text)
+        found = self._list(TraceQuery(limit=2, id_prefix=digits))
+        if not found:
+            raise Refusal(404, f"no trace's id begins with {digits}")
+        return found[0].trace_id if len(found) == 1 else None
+
+    def _only(self, text: str) -> int:
+        found = self._resolved(text)
+        if found is None:
+            raise Refusal(400, f"several ids begin with {searching.digits(text)}: give more of it")
+        if not self._count(found):
+            raise Refusal(404, f"there is no trace {ids.format_trace_id(found)}")
+        return found
+
+    def _count(self, trace_id: int) -> int:
+        with _explained():
+            return self._store.span_count(trace_id)
+
+    def _list(self, wanted: TraceQuery) -> Summaries:
+        with _explained():
+            return self._store.list(wanted)
+
+    def _read(self, trace_id: int) -> Trace:
+        with _explained():
+            return self._store.get(trace_id)
 
     @property
     def _store(self) -> SqliteStore:
         return cast(Viewer, self.server).store
 
-    def _page(self, status: int, page: str, policy: str, headers: Mapping[str, str] | None = None) -> None:
+    @contextmanager
+    def _rendering(self) -> Iterator[None]:
+        """A turn to read a whole trace and make something of it."""
+        turns = cast(Viewer, self.server).rendering
+        if not turns.acquire(timeout=self.limits.response):
+            raise Refusal(503, "too many traces are asked for at once", {"Retry-After": "5"})
+        try:
+            yield
+        finally:
+            turns.release()
+
+    # Answers.
+
+    def _page(self, page: Page, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
+        policy = f"{page.policy}; frame-ancestors 'none'"
         self.respond(
             status,
             "text/html; charset=utf-8",
-            page.encode("utf-8", "replace"),
+            page.html.encode("utf-8", "replace"),
             {"Content-Security-Policy": policy, **(headers or {})},
         )
+
+    def _redirect(self, address: str) -> None:
+        self.respond(302, "text/plain; charset=utf-8", b"", {"Location": address})
+
+    def _nothing_new(self) -> None:
+        self.respond(204, "", b"")
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Errors of the store, as answers."""
+    try:
+        yield
+    except TraceNotFound as error:
+        raise Refusal(404, str(error)) from error
+    except StoreError as error:
+        raise Refusal(503, str(error), {"Retry-After": "5"}) from error
+
+
+def _parsed(text: str) -> int:
+    try:
+        return ids.parse_trace_id(text)
+    except ValueError as error:
+        raise Refusal(400, str(error)) from error
+
+
+def _known(query: str) -> str:
+    return searching.parameters(query).get("known", [""])[-1]

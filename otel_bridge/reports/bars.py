@@ -40,9 +40,10 @@ class Bars:
                 drawn[first] = glyphs.sliver
         solid = [0] * self.width
         for span in spans:
+            ended = max(span.start_ns, span.end_ns)  # an end that never came may be 0
             for start, end in self._critical.get(span.span_id, ()):
-                self._count(solid, start, min(end, span.end_ns))
-                self._draw_thread(drawn, span.end_ns, end)
+                self._count(solid, start, min(end, ended))
+                self._draw_thread(drawn, ended, end)
         # A column is solid if half of it is, or half of what lies in it of a span.
         for column, ns in enumerate(solid):
             if drawn[column] == glyphs.light and 2 * ns * self.width >= self._total:

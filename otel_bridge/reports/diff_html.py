@@ -17,8 +17,8 @@ from otel_bridge.reports import diff_data, diff_words, page, palette, units
 from otel_bridge.reports.text import inert
 from otel_bridge.wire import ids
 
-_STYLES: Final = ("theme.css", "diff.css")
-_SCRIPTS: Final = ("page.js", "diff_tables.js", "diff_row.js", "diff_tree.js", "diff_main.js")
+_STYLES: Final = ("theme.css", "tree.css", "diff.css")
+_SCRIPTS: Final = ("page.js", "tree_grid.js", "diff_tables.js", "diff_row.js", "diff_tree.js", "diff_main.js")
 
 _MAX_NAME: Final = 500
 #: Contributors that are listed where no script runs.

@@ -4,6 +4,8 @@ const Diff = (() => {
 
   const { make, duration } = Page;
   const get = (id) => document.getElementById(id);
+  /** Attributes of one part that are shown before the reader asks for more. */
+  const MOST_PAIRS = 200;
   const data = Page.data("difference");
   const { home } = Page.data("settings");
   const model = read(data);
@@ -66,31 +68,17 @@ const Diff = (() => {
   }
 
   const NOTES = {
-    contributors: "what the end waited for; the changes add up to the difference",
-    operations: "self times, also beside the critical path",
+    "tab-contributors": "what the end waited for; the changes add up to the difference",
+    "tab-operations": "self times, also beside the critical path",
   };
 
   function tabs() {
-    const names = Object.keys(NOTES);
-    const pick = (name) => {
-      for (const one of names) {
-        const tab = get(`tab-${one}`);
-        tab.setAttribute("aria-selected", one === name);
-        tab.tabIndex = one === name ? 0 : -1;
-        get(one).hidden = one !== name;
-      }
-      get("table-note").textContent = NOTES[name];
+    const choose = (id) => {
+      pick(id);
+      get("table-note").textContent = NOTES[id];
     };
-    for (const name of names) {
-      get(`tab-${name}`).addEventListener("click", () => pick(name));
-      get(`tab-${name}`).addEventListener("keydown", (event) => {
-        if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
-        const other = names[(names.indexOf(name) + 1) % names.length];
-        pick(other);
-        get(`tab-${other}`).focus();
-      });
-    }
-    pick(names[0]);
+    const pick = Page.tabs(get("tabs"), choose);
+    choose("tab-contributors");
   }
 
   /** The details of a part, beside the tree. */
@@ -129,11 +117,10 @@ const Diff = (() => {
   function differing(node) {
     const found = model.attributes.get(node);
     if (!found) return [];
-    const rows = found.flatMap(({ key, before, after }) => [
+    const row = ({ key, before, after }) => make("div", {},
       make("dt", { textContent: key }),
-      make("dd", {}, make("span", { className: "before", textContent: before || "(not set)" }), " → ", make("span", { textContent: after || "(not set)" })),
-    ]);
-    return [make("h4", { textContent: "Attributes that differ" }), make("dl", { className: "pairs" }, ...rows)];
+      make("dd", {}, make("span", { className: "before", textContent: before || "(not set)" }), " → ", make("span", { textContent: after || "(not set)" })));
+    return [make("h4", { textContent: "Attributes that differ" }), ...Page.listing(make("dl", { className: "pairs" }), found, MOST_PAIRS, row)];
   }
 
   function links(node) {
@@ -155,7 +142,7 @@ const Diff = (() => {
   function changed(tree) {
     const [rows, all] = [tree.visible.length, model.parts.parent.length];
     const left = model.leftOut ? `; ${Page.count(model.leftOut, "row")} that differ least are left out` : "";
-    get("shown").textContent = (rows === all ? Page.count(all, "row") : `${rows.toLocaleString("en")} of ${Page.count(all, "row")}`) + left;
+    Page.setText(get("shown"), (rows === all ? Page.count(all, "row") : `${rows.toLocaleString("en")} of ${Page.count(all, "row")}`) + left);
   }
 
   function controls(tree) {
@@ -182,7 +169,7 @@ const Diff = (() => {
   get("app").hidden = false;
   tables();
   tabs();
-  const tree = DiffTree.create(model, { open, changed });
+  const tree = DiffTree.create(model, { open, changed, isOpen: () => !get("details").hidden });
   controls(tree);
   return { model, tree };
 })();

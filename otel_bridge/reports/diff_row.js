@@ -18,6 +18,8 @@ const DiffRow = (() => {
       indent: make("span", { className: "indent" }),
       twisty: make("span", { className: "twisty", "aria-hidden": "true" }),
       mark: make("b", { className: "mark" }),
+      sign: make("span", { "aria-hidden": "true" }),
+      spoken: make("span", { className: "hidden" }),
       level: make("span", { className: "level faint" }),
       service: make("span", { className: "service" }),
       name: make("span", { className: "name" }),
@@ -26,6 +28,7 @@ const DiffRow = (() => {
       before: cell("number"), after: cell("number"), change: cell("number"), way: cell("number way"),
       bars: make("div", { className: "bars", role: "gridcell" }, make("div", { className: "two-sided", "aria-hidden": "true" }, make("i"))),
     };
+    row.mark.append(row.sign, row.spoken);
     const label = make("div", { className: "label", role: "gridcell" },
       row.indent, row.twisty, row.mark, row.level, row.service, row.name, row.times, row.tags);
     row.element = make("div", { role: "row" }, label, row.before, row.after, row.change, row.way, row.bars);
@@ -39,13 +42,10 @@ const DiffRow = (() => {
     const { parts } = model;
     const change = model.changes[parts.change[node]];
     const service = model.services[parts.service[node]];
-    row.node = node;
-    row.element.id = `part-${node}`;
     row.element.className = `row s${service.slot} is-${change}${node === scene.active ? " active" : ""}`
       + `${model.matches(node, scene.text) ? " found" : ""}${parts.errors[2 * node + 1] ? " failed" : ""}`;
     const set = (name, value) => row.element.setAttribute(`aria-${name}`, value);
     set("level", parts.depth[node] + 1);
-    set("rowindex", index + 2);
     set("selected", node === scene.active);
     if (scene.expandable(node)) set("expanded", scene.open.has(node));
     else row.element.removeAttribute("aria-expanded");
@@ -54,9 +54,8 @@ const DiffRow = (() => {
     row.level.textContent = depth > MOST_LEVELS ? `${depth} ` : "";
     row.twisty.className = `twisty${scene.expandable(node) ? (scene.open.has(node) ? " open" : " shut") : ""}`;
     row.mark.className = `mark is-${change}`;
-    row.mark.textContent = MARKS[change];
-    row.mark.title = SPOKEN[change] || "";
-    row.mark.setAttribute("aria-label", SPOKEN[change] || "");
+    row.sign.textContent = MARKS[change];
+    row.mark.title = row.spoken.textContent = SPOKEN[change] || "";
     row.service.textContent = service.name;
     row.name.textContent = model.strings[parts.name[node]];
     row.times.textContent = counts(parts, node);

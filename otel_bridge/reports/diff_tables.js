@@ -2,7 +2,7 @@
 const DiffTables = (() => {
   "use strict";
 
-  const { make, duration } = Page;
+  const { make, refill, sortHeading, compare, duration } = Page;
   /** Rows that are shown at first. */
   const FIRST = 12;
 
@@ -32,19 +32,15 @@ const DiffTables = (() => {
     const sorted = () => {
       const { value } = columns[state.by];
       const order = state.by === by ? (row) => Math.abs(value(row)) : value;
-      const compare = (one, other) => (typeof one === "string" ? one.localeCompare(other, "en") : one - other);
       return [...rows].sort((one, other) => (state.descending ? -1 : 1) * compare(order(one), order(other)));
     };
     const heading = (column, index) => {
-      const button = make("button", { type: "button", textContent: column.title, title: column.hint });
-      button.addEventListener("click", () => {
+      const order = state.by !== index ? "none" : state.descending ? "descending" : "ascending";
+      return sortHeading(column, order, () => {
         state.descending = state.by === index ? !state.descending : Boolean(column.number);
         state.by = index;
         draw();
-        panel.querySelectorAll("thead button")[index].focus();
       });
-      const order = state.by !== index ? "none" : state.descending ? "descending" : "ascending";
-      return make("th", { scope: "col", className: column.number ? "number" : "", "aria-sort": order }, button);
     };
     const cell = (column, row) => {
       const value = column.value(row);
@@ -64,7 +60,7 @@ const DiffTables = (() => {
           ...total.slice(1).map((text, index) => make("td", { className: `number ${index === 2 ? tone(total.delta) : ""}`, textContent: text })),
           make("td", {}))));
       }
-      panel.replaceChildren(table);
+      refill(panel, table);
       if (!state.all) {
         const more = make("button", { type: "button", textContent: `Show all ${rows.length.toLocaleString("en")}` });
         more.addEventListener("click", () => { state.all = true; draw(); panel.querySelector("thead button").focus(); });

@@ -15,6 +15,7 @@ from otel_bridge.reports.canvas import BOLD, DIM, ERROR, WARNING, Part
 from otel_bridge.reports.diff_lines import FASTER, Pen
 from otel_bridge.reports.diff_rows import Row
 from otel_bridge.reports.diff_words import TIMES
+from otel_bridge.reports.guides import Guides
 from otel_bridge.reports.style import PLAIN, Style
 from otel_bridge.reports.text import cells, inert
 from otel_bridge.wire import ids
@@ -114,21 +115,9 @@ class _Painter:
         shown = None if self._everything else diff_rows.chosen(self._difference)
         title = "Spans of both" if shown is None else "Spans that differ, and those above them"
         yield from self._pen.title(title, tree=True)
-        glyphs = self._pen.glyphs
-        guides: list[str] = []  # one a level below the root, as far as the tree is indented
+        guides = Guides(self._pen.glyphs, self._pen.levels)
         for row in diff_rows.rows(self._difference, shown):
-            level = row.part.node.depth - 1
-            del guides[max(level, 0) :]
-            if level < 0:
-                lead = below = ""
-            elif level < self._pen.levels:
-                above = "".join(guides)
-                lead = above + (glyphs.last if row.last else glyphs.branch)
-                guides.append("  " if row.last else glyphs.through)
-                below = above + guides[-1]
-            else:
-                below = "".join(guides)
-                lead = f"{below}{glyphs.ellipsis}{row.part.node.depth} "
+            lead, below = guides.lead(row.part.node.depth, last=row.last)
             yield from self._row(row, lead, below)
         yield from self._legend(shown)
 

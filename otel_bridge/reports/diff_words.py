@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from otel_bridge.analysis import failures
 from otel_bridge.analysis.attribute_changes import ServiceChange
 from otel_bridge.analysis.difference import Contributor, Difference, Operation, Part
+from otel_bridge.analysis.operation import operation
 from otel_bridge.analysis.siblings import Change
-from otel_bridge.model.trace import SpanRecord, Trace
+from otel_bridge.model.trace import SpanRecord
 from otel_bridge.reports import units, walk
 from otel_bridge.reports.text import inert
 
@@ -41,7 +43,7 @@ def verdict(difference: Difference) -> list[str]:
         return told
     told += _where(difference)
     told += _answer(difference)
-    told += _failures(difference.parts)
+    told += _failures(difference)
     told += _structure(difference)
     told += _attributes(difference.parts)
     told += _services(difference.services)
@@ -60,6 +62,8 @@ def headline(difference: Difference) -> str:
     times = f"{units.duration(before)} → {units.duration(after)}"
     if is_identical(difference):
         return f"A and B are identical in structure and in times ({units.duration(after)})."
+    if not delta:
+        return f"A and B took the same time ({units.duration(after)})."
     if abs(delta) * 100 <= _SAME_DURATION * before:
         return f"A and B took the same time, but for {units.duration(abs(delta))} ({times})."
     share = f", {delta * 100 / before:+.0f} %" if before else ""
@@ -115,8 +119,11 @@ def _where(difference: Difference) -> Iterator[str]:
         chosen.append(one)
         explained += abs(one.delta_ns)
     if chosen:
-        first, *more = chosen
-        yield f"{_amount(first, ' of it')}{''.join(f', {_amount(one)}' for one in more)}."
+        if explained <= abs(delta):
+            first, *more = chosen
+            yield f"{_amount(first, ' of it')}{''.join(f', {_amount(one)}' for one in more)}."
+        else:  # more than all of it
+            yield f"B took {'longer' if delta > 0 else 'less'}: {_listed(map(_amount, chosen))}."
     against = [
         one
         for one in larger
@@ -135,20 +142,18 @@ def _amount(one: Contributor, of_it: str = "") -> str:
 
 def _answer(difference: Difference) -> Iterator[str]:
     """When the request was answered, where work went on after that."""
-    roots = [_longest_root(trace) for trace in (difference.a, difference.b)]
-    durations = difference.duration_a_ns, difference.duration_b_ns
-    if any(len(trace.roots) != 1 for trace in (difference.a, difference.b)):
+    traces = difference.a, difference.b
+    roots = [trace.roots[0] for trace in traces]
+    if any(len(trace.roots) != 1 for trace in traces) or any(map(walk.is_incomplete, roots)):
         return
-    if any(10 * root.duration_ns < 9 * whole for root, whole in zip(roots, durations, strict=True)):
+    lates = [trace.end_ns - root.end_ns for trace, root in zip(traces, roots, strict=True)]
+    durations = difference.duration_a_ns, difference.duration_b_ns
+    if any(10 * late > whole for late, whole in zip(lates, durations, strict=True)):
         before, after = (root.duration_ns for root in roots)
         when = f"{units.duration(after)} instead of {units.duration(before)} ({signed(after - before)})"
         if after == before:
             when = f"{units.duration(after)} in both"
         yield f"The request was answered after {when}; the rest was done later."
-
-
-def _longest_root(trace: Trace) -> SpanRecord:
-    return max(trace.roots, key=lambda root: root.duration_ns)
 
 
 def _structure(difference: Difference) -> Iterator[str]:
@@ -219,27 +224,18 @@ def _once_only(row: Operation) -> str:
     return f"{named(row.service, row.name)}{times} ({units.duration(one.total_ns)})"
 
 
-def _failures(parts: Sequence[Part]) -> Iterator[str]:
-    for what, sign in (("Fails only in B", 1), ("Fails only in A", -1)):
-        # An error makes what is above it fail too: the lowest says where it came from.
-        explained = set()
-        found = []
-        for index in range(len(parts) - 1, -1, -1):
-            part = parts[index]
-            more = sign * (part.b.errors - part.a.errors) > 0
-            if more and index not in explained:
-                found.append(part)
-            if (more or index in explained) and part.node.parent >= 0:
-                explained.add(part.node.parent)
-        if found:
-            found.reverse()
-            yield f"{what}: {_listed(_failure(part, sign) for part in found[:_MOST])}{_and_more(found)}."
+def _failures(difference: Difference) -> Iterator[str]:
+    for name, in_b in (("B", True), ("A", False)):
+        found = failures.more(difference, in_b=in_b)
+        for how, only in (("only", True), ("more often", False)):
+            texts = list(dict.fromkeys(_failure(one.span) for one in found if one.only is only))
+            if texts:
+                yield f"Fails {how} in {name}: {_listed(texts[:_MOST])}{_and_more(texts)}."
 
 
-def _failure(part: Part, sign: int) -> str:
-    failed = next(span for span in (part.node.b if sign > 0 else part.node.a) if span.is_error)
-    why = walk.failure(failed)
-    told = named(part.service, part.name)
+def _failure(span: SpanRecord) -> str:
+    why = walk.failure(span)
+    told = named(span.service, operation(span))
     return f"{told}: {inert(why, limit=_MAX_MESSAGE)}" if why else told
 
 

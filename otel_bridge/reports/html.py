@@ -16,9 +16,10 @@ from otel_bridge.reports import page, report_data, units, walk
 from otel_bridge.reports.text import inert
 from otel_bridge.wire import ids
 
-_STYLES: Final = ("theme.css", "report.css")
+_STYLES: Final = ("theme.css", "tree.css", "report.css")
 _SCRIPTS: Final = (
     "page.js",
+    "tree_grid.js",
     "report_model.js",
     "report_filter.js",
     "report_zoom.js",
@@ -31,6 +32,7 @@ _SCRIPTS: Final = (
     "report_tables.js",
     "report_head.js",
     "report_live.js",
+    "report_update.js",
     "report_controls.js",
     "report_main.js",
 )

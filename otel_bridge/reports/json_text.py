@@ -14,10 +14,11 @@ from typing import Any
 #: Levels that are indented. Indenting further would make the text grow with the square of the depth.
 _MAX_INDENT = 32
 
+#: Parts of the text that are joined before they are handed on.
+_PARTS = 500
+
 _encode = json.JSONEncoder(ensure_ascii=True).encode
-
-
-_END: Any = object()
+_quote = json.encoder.encode_basestring_ascii
 
 
 class _Container:
@@ -39,24 +40,32 @@ def pieces(value: Any) -> Iterator[str]:
     base64; any other object as its ``str``. Everything else is as ``json.dumps`` writes it.
     """
     stack: list[_Container] = []
-    yield _begin(value, stack)
+    parts = [_begin(value, stack)]
     while stack:
-        container = stack[-1]
-        item = next(container.items, _END)
-        if item is _END:
+        container, level = stack[-1], len(stack)
+        between = _newline(level)
+        for item in container.items:
+            parts.append(between if container.empty else "," + between)
+            container.empty = False
+            if container.is_object:
+                key, item = item
+                parts.append(f"{_quote(str(key))}: ")
+            parts.append(_begin(item, stack))
+            if len(stack) > level or len(parts) > _PARTS:
+                break  # first what is in the item; the rest of the items when it is their turn again
+        else:
             stack.pop()
-            yield container.end if container.empty else _newline(len(stack)) + container.end
-            continue
-        lead = ("" if container.empty else ",") + _newline(len(stack))
-        container.empty = False
-        if container.is_object:
-            key, item = item
-            lead += f"{_encode(str(key))}: "
-        yield lead + _begin(item, stack)
+            parts.append(container.end if container.empty else _newline(len(stack)) + container.end)
+        if len(parts) > _PARTS:
+            yield "".join(parts)
+            parts.clear()
+    yield "".join(parts)
 
 
 def _begin(value: Any, stack: list[_Container]) -> str:
     """A scalar whole; of a container the opening bracket, and the container put on the stack."""
+    if type(value) is str:  # nearly always
+        return _quote(value)
     if isinstance(value, Mapping):
         stack.append(_Container(iter(value.items()), "}"))
         return "{"

@@ -2,6 +2,13 @@
 const Page = (() => {
   "use strict";
 
+  const COLLATOR = new Intl.Collator("en");
+  /** Items that are added to a listing at once. */
+  const STEP = 100;
+  // There before it speaks, or its first words go unheard.
+  const region = make("div", { id: "said", className: "hidden", role: "status" });
+  document.body.append(region);
+
   /** The value that the page was given under this name. */
   function data(name) {
     const element = document.getElementById(name);
@@ -22,6 +29,79 @@ const Page = (() => {
     }
     element.append(...children.filter((child) => child !== null && child !== undefined));
     return element;
+  }
+
+  /** Set a text, but leave one alone that is the same: a screen reader would say it again. */
+  function setText(element, text) {
+    if (element.textContent !== text) element.textContent = text;
+  }
+
+  /** Put other children into an element. The focus stays on what comes in the place of what had it. */
+  function refill(element, ...children) {
+    const able = () => [...element.querySelectorAll("a[href], button, summary")];
+    const said = (one) => one.getAttribute("aria-label") || one.dataset.key || one.textContent;
+    const before = able();
+    const focused = before.indexOf(document.activeElement);
+    element.replaceChildren(...children);
+    if (focused < 0) return;
+    const after = able();
+    (after.find((one) => said(one) === said(before[focused])) || after[Math.min(focused, after.length - 1)])?.focus({ preventScroll: true });
+  }
+
+  /**
+   * Put what `node(item)` makes of the first items into a list, and return it with a button for as many hundreds
+   * more as the reader wants: a span may carry a hundred thousand of anything.
+   */
+  function listing(list, items, most, node) {
+    list.append(...items.slice(0, most).map(node));
+    if (items.length <= most) return [list];
+    const button = make("button", { type: "button", className: "more" });
+    const label = (next) => {
+      button.textContent = `${(items.length - next).toLocaleString("en")} more`;
+      button.onclick = () => {
+        list.append(...items.slice(next, next + STEP).map(node));
+        if (next + STEP < items.length) label(next + STEP);
+        else button.remove();
+      };
+    };
+    label(most);
+    return [list, button];
+  }
+
+  /** Have tabs answer keys and the pointer; `choose(id)` is called with that of a tab. Returns what chooses one. */
+  function tabs(list, choose) {
+    const all = [...list.querySelectorAll("[role=tab]")];
+    const pick = (chosen) => {
+      for (const tab of all) {
+        tab.setAttribute("aria-selected", String(tab === chosen));
+        tab.tabIndex = tab === chosen ? 0 : -1;
+        document.getElementById(tab.getAttribute("aria-controls")).hidden = tab !== chosen;
+      }
+    };
+    all.forEach((tab, place) => {
+      tab.addEventListener("click", () => choose(tab.id));
+      tab.addEventListener("keydown", (event) => {
+        const to = { ArrowLeft: place - 1, ArrowRight: place + 1, Home: 0, End: all.length - 1 };
+        if (!Object.hasOwn(to, event.key)) return;
+        event.preventDefault();
+        const next = all[(to[event.key] + all.length) % all.length];
+        next.click();
+        next.focus();
+      });
+    });
+    return (id) => pick(document.getElementById(id));
+  }
+
+  /** The heading of a column that sorts: `order` is "ascending", "descending" or "none". */
+  function sortHeading({ title, hint, number }, order, sort) {
+    const button = make("button", { type: "button", textContent: title, title: hint });
+    button.addEventListener("click", sort);
+    return make("th", { scope: "col", className: number ? "number" : "", "aria-sort": order }, button);
+  }
+
+  /** Numbers by size, texts as people sort them. */
+  function compare(one, other) {
+    return typeof one === "string" ? COLLATOR.compare(one, other) : one - other;
   }
 
   /** Nanoseconds with three significant digits, as otel_bridge.reports.units.duration writes them. */
@@ -88,13 +168,8 @@ const Page = (() => {
 
   /** Have a screen reader say something that is only seen. */
   function say(text) {
-    let region = document.getElementById("said");
-    if (!region) {
-      region = make("div", { id: "said", className: "hidden", role: "status" });
-      document.body.append(region);
-    }
     region.textContent = text;
   }
 
-  return { data, make, duration, count, copyButton, say };
+  return { data, make, setText, refill, listing, tabs, sortHeading, compare, duration, count, copyButton, say };
 })();

@@ -2,14 +2,14 @@
 const ReportControls = (() => {
   "use strict";
 
+  const { setText } = Page;
   const get = (id) => document.getElementById(id);
   /** Milliseconds that a reader pauses in typing before the search begins. */
   const PAUSE = 120;
 
-  /** Actions: choose(tab), refresh(), zoom(view), key(event), find(text), step(by), changeFilter(filter), close(). */
+  /** Actions: refresh(), zoom(view), key(event), find(text), step(by), changeFilter(filter), close(). */
   function connect(app, actions) {
     const on = (id, act) => get(id).addEventListener("click", act);
-    tabs(actions);
     search(actions);
     const tree = (change) => () => { change(app.model, app.state); actions.refresh(); };
     on("collapse-all", tree(ReportModel.collapseAll));
@@ -30,22 +30,6 @@ const ReportControls = (() => {
     document.addEventListener("keydown", (event) => {
       const free = event.target === document.body || event.target.closest("button, [role=tabpanel], #details");
       if (free && !event.defaultPrevented && event.target.id !== "tree" && !get("help").open) actions.key(event);
-    });
-  }
-
-  function tabs(actions) {
-    const all = [...get("tabs").children];
-    all.forEach((tab, place) => {
-      const name = tab.id.replace("tab-", "");
-      tab.addEventListener("click", () => actions.choose(name));
-      tab.addEventListener("keydown", (event) => {
-        const to = { ArrowLeft: place - 1, ArrowRight: place + 1, Home: 0, End: all.length - 1 };
-        if (!Object.hasOwn(to, event.key)) return;
-        event.preventDefault();
-        const next = all[(to[event.key] + all.length) % all.length];
-        next.click();
-        next.focus();
-      });
     });
   }
 
@@ -102,7 +86,8 @@ const ReportControls = (() => {
   /** Have the controls say how things are. */
   function show(app) {
     const { model, filter, state, view, search: { rows, at, text } } = app;
-    get("found").textContent = !text ? "" : rows.length ? `${at >= 0 ? `${(at + 1).toLocaleString("en")} of ` : ""}${rows.length.toLocaleString("en")}` : "none";
+    const found = !text ? "" : rows.length ? `${at >= 0 ? `${(at + 1).toLocaleString("en")} of ` : ""}${rows.length.toLocaleString("en")}` : "none";
+    setText(get("found"), found);
     get("search").dataset.done = text;
     get("next").disabled = get("previous").disabled = !rows.length;
     get("toggle-errors").setAttribute("aria-pressed", String(filter.errors));

@@ -2,19 +2,29 @@
 const ReportDetails = (() => {
   "use strict";
 
-  const { make, duration, count, copyButton } = Page;
+  const { make, refill, listing, duration, count, copyButton } = Page;
   /** Members of a group, and characters of a value, that are shown at once. */
   const MOST_MEMBERS = 20;
   const LONG = 600;
+  /** Attributes, and events or links, that are shown before the reader asks for more. */
+  const MOST_PAIRS = 200;
+  const MOST_OTHERS = 50;
+  /** What is shown: whose details, and how they read. */
+  let shown = { id: "", text: "" };
 
   /**
-   * Fill the panel. Handlers: jump(row) goes to another span, close() hides the panel; home is the address of the
-   * list of traces, or null.
+   * Fill the panel. Handlers: jump(id) goes to another span, close() hides the panel; home is the address of the
+   * list of traces, or null. Where nothing has changed it stays as it is, with what the reader has opened in it.
    */
   function show(panel, model, state, node, handlers) {
     const group = ReportModel.isGroup(model, node);
-    panel.replaceChildren(...(group ? ofGroup(model, state, node, handlers) : ofSpan(model, node, handlers)));
-    panel.scrollTop = 0;
+    const content = group ? ofGroup(model, state, node, handlers) : ofSpan(model, node, handlers);
+    const id = `${group} ${ReportModel.id(model, ReportModel.rowOf(model, node))}`;
+    const text = content.map((element) => element.textContent).join("\n");
+    if (shown.id === id && shown.text === text) return;
+    refill(panel, ...content);
+    if (shown.id !== id) panel.scrollTop = 0;
+    shown = { id, text };
   }
 
   function ofSpan(model, row, handlers) {
@@ -25,20 +35,20 @@ const ReportDetails = (() => {
       failure ? failureOf(model, failure) : null,
       facts(spanFacts(model, row, handlers)),
       section("Attributes", pairTable(ReportModel.attributes(model, row)), attributesCopy(model, row)),
-      ...(model.events.get(row) || []).map((event) => eventOf(model, row, event)),
-      ...(model.links.get(row) || []).map((link) => linkOf(model, link, handlers)),
+      ...listing(make("div"), model.events.get(row) || [], MOST_OTHERS, (event) => eventOf(model, row, event)),
+      ...listing(make("div"), model.links.get(row) || [], MOST_OTHERS, (link) => linkOf(model, link, handlers)),
       resource(model, row),
     ].filter(Boolean);
   }
 
-  function heading(model, row, handlers, name) {
+  function heading(model, row, handlers, name, times = "") {
     const service = ReportModel.serviceOf(model, row);
     const close = make("button", { type: "button", className: "close", textContent: "×", title: "Close (Esc)" , "aria-label": "Close the details" });
     close.addEventListener("click", handlers.close);
     return make("div", { className: "top" },
       make("div", {},
         make("div", { className: `chip s${service.slot}`, textContent: service.name }),
-        make("h2", { textContent: name })),
+        make("h2", {}, make("bdi", { textContent: name }), times)),
       close);
   }
 
@@ -106,7 +116,9 @@ const ReportDetails = (() => {
   function jumpTo(model, row, handlers) {
     const service = ReportModel.serviceOf(model, row);
     const button = make("button", { type: "button", className: `jump chip s${service.slot}` }, ReportModel.nameOf(model, row));
-    button.addEventListener("click", () => handlers.jump(row));
+    // By its id: when data arrive rows get other numbers.
+    const id = ReportModel.id(model, row);
+    button.addEventListener("click", () => handlers.jump(id));
     return button;
   }
 
@@ -127,9 +139,9 @@ const ReportDetails = (() => {
 
   function pairTable(pairs) {
     if (!pairs.length) return null;
-    return make("dl", { className: "pairs mono" }, ...pairs.flatMap(([key, value]) => [
-      make("dt", {}, make("bdi", { textContent: key })), make("dd", {}, ...valueOf(value)),
-    ]));
+    // A pair is one element, which the style looks through.
+    const pair = ([key, value]) => make("div", {}, make("dt", {}, make("bdi", { textContent: key })), make("dd", {}, ...valueOf(value)));
+    return make("div", {}, ...listing(make("dl", { className: "pairs mono" }), pairs, MOST_PAIRS, pair));
   }
 
   /** A value; of a long one the beginning, and a button that shows the rest. */
@@ -143,11 +155,12 @@ const ReportDetails = (() => {
 
   function attributesCopy(model, row) {
     const pairs = ReportModel.attributes(model, row);
-    return copyButton(pairs.map(([key, value]) => `${key}=${value}`).join("\n"), "attributes");
+    return copyButton(pairs.map(([key, value]) => `${key}=${value}`.replaceAll("\r", "\\r").replaceAll("\n", "\\n")).join("\n"), "attributes");
   }
 
   function eventOf(model, row, [name, time, shape, ...values]) {
-    const when = `${duration(time - model.start[row])} after its start`;
+    const after = time - model.start[row];
+    const when = after < 0 ? `${duration(-after)} before its start` : `${duration(after)} after its start`;
     return section(`Event: ${model.strings[name]}`,
       make("div", {}, make("p", { className: "faint", textContent: when }), pairTable(ReportModel.pairs(model, shape, values))));
   }
@@ -180,7 +193,7 @@ const ReportDetails = (() => {
     const total = times.reduce((sum, time) => sum + time, 0);
     const slowest = [...rows].sort((one, other) => model.duration[other] - model.duration[one]).slice(0, MOST_MEMBERS);
     return [
-      heading(model, rows[0], handlers, `${ReportModel.nameOf(model, rows[0])} ×${rows.length.toLocaleString("en")}`),
+      heading(model, rows[0], handlers, ReportModel.nameOf(model, rows[0]), ` ×${rows.length.toLocaleString("en")}`),
       facts([
         ["Together", duration(total)],
         ["Median", duration(times[Math.floor((times.length - 1) / 2)])],

@@ -2,12 +2,19 @@
 const ReportHead = (() => {
   "use strict";
 
-  const { make, duration, count, copyButton } = Page;
+  const { make, refill, duration, count, copyButton } = Page;
   const get = (id) => document.getElementById(id);
   /** Failures that are listed before the reader asks for more. */
   const FIRST_FAILURES = 4;
+  /** Toggles of services that are there before the reader asks for more, and how many of either come then. */
+  const FIRST_SERVICES = 30;
+  const STEP = 100;
+  /** How many there are now. */
+  let mostServices = FIRST_SERVICES;
+  let mostFailures = FIRST_FAILURES;
 
-  function show(model, settings, jump) {
+  /** `missing` is the id of a span that the address names and the trace has not, or "". */
+  function show(model, settings, missing, jump) {
     const { trace } = model.report;
     title(model);
     const services = model.services.length;
@@ -17,10 +24,13 @@ const ReportHead = (() => {
       make("li", { textContent: count(services, "service") }),
       make("li", { className: trace.errors ? "bad" : "", textContent: count(trace.errors, "error") }),
       trace.spans ? make("li", { textContent: `started ${trace.started}` }) : null,
-      identity("base id", trace.base),
-      identity("trace id", trace.id),
     ].filter(Boolean));
-    const notes = [...(model.count ? [] : ["This trace has no spans."]), ...model.report.notes];
+    identities(trace);
+    const notes = [
+      ...(model.count ? [] : ["This trace has no spans."]),
+      ...(missing ? [`The span ${missing}, which the address names, is not here.`] : []),
+      ...model.report.notes,
+    ];
     get("notes").replaceChildren(...notes.map((note) => make("p", { className: "note", textContent: note })));
     elsewhere(trace, settings);
     failures(model, jump);
@@ -33,6 +43,7 @@ const ReportHead = (() => {
       return;
     }
     const service = ReportModel.serviceOf(model, root);
+    get("title").title = `${service.name} ${ReportModel.nameOf(model, root)}`;
     get("title").replaceChildren(
       make("span", { className: `chip s${service.slot}` }, make("bdi", { textContent: service.name })), " ",
       make("bdi", { textContent: ReportModel.nameOf(model, root) }));
@@ -42,7 +53,18 @@ const ReportHead = (() => {
     return make("li", { className: "identity" }, `${name} `, make("code", { textContent: text }), copyButton(text, name));
   }
 
+  /** Both ids; on a small screen they take a line only when asked for. They stay as they are when data arrives. */
+  function identities(trace) {
+    if (get("ids").childElementCount) return;
+    get("ids").replaceChildren(identity("base id", trace.base), identity("trace id", trace.id));
+    const narrow = matchMedia("(max-width: 44rem)");
+    const fit = () => { get("identities").open = !narrow.matches; };
+    narrow.addEventListener("change", fit);
+    fit();
+  }
+
   function elsewhere(trace, settings) {
+    if (get("elsewhere").childElementCount) return;
     get("elsewhere").replaceChildren(...[
       settings.live ? make("span", { id: "live", className: "live", role: "status" }) : null,
       settings.home ? make("a", { href: settings.home, textContent: "All traces" }) : null,
@@ -68,16 +90,16 @@ const ReportHead = (() => {
     return [...found.values()].sort((one, other) => model.start[one.row] - model.start[other.row]);
   }
 
-  function failures(model, jump, all = false) {
+  function failures(model, jump) {
     const section = get("failures");
     const found = origins(model);
     section.hidden = !found.length;
-    const shown = all ? found : found.slice(0, FIRST_FAILURES);
+    const shown = found.slice(0, mostFailures);
     const list = make("ul", {}, ...shown.map((entry) => failure(model, entry, jump)));
     const left = found.length - shown.length;
     const more = make("button", { type: "button", className: "more", textContent: `${left.toLocaleString("en")} more` });
-    more.addEventListener("click", () => failures(model, jump, true));
-    section.replaceChildren(list, ...(left ? [more] : []));
+    more.addEventListener("click", () => { mostFailures += STEP; failures(model, jump); });
+    refill(section, list, ...(left ? [more] : []));
   }
 
   function failure(model, { row, rows, above }, jump) {
@@ -87,7 +109,7 @@ const ReportHead = (() => {
     const button = make("button", { type: "button", className: "plain", title: what },
       make("span", { className: "tag bad", textContent: "error" }),
       make("span", { className: `chip s${service.slot}`, textContent: service.name }),
-      make("b", { textContent: ReportModel.nameOf(model, row) }),
+      make("b", { className: "name", textContent: ReportModel.nameOf(model, row) }),
       make("span", { className: "what", textContent: what }));
     let next = 0;
     // Of alike ones each click leads to the next.
@@ -105,8 +127,8 @@ const ReportHead = (() => {
       add(`kind ${model.kind[row]}`);
     }
     const toggle = (set, number, text, className, key) => {
-      const button = make("button", { type: "button", className, "aria-pressed": String(filter[set].has(number)) },
-        make("bdi", { textContent: text }), make("span", { className: "faint", textContent: ` ${counts.get(key).toLocaleString("en")}` }));
+      const button = make("button", { type: "button", className, title: text, "aria-pressed": String(filter[set].has(number)) },
+        make("bdi", { className: "name", textContent: text }), make("span", { className: "faint", textContent: ` ${counts.get(key).toLocaleString("en")}` }));
       button.dataset.key = key;
       button.addEventListener("click", () => {
         const chosen = new Set(filter[set]);
@@ -115,14 +137,15 @@ const ReportHead = (() => {
       });
       return button;
     };
-    const focused = document.activeElement && document.activeElement.dataset.key;
     const services = model.services.map(({ name, slot }, number) => ({ name, slot, number }))
       .filter(({ number }) => counts.has(`service ${number}`))
+      .filter(({ number }, place) => place < mostServices || filter.services.has(number))
       .map(({ name, slot, number }) => toggle("services", number, name, `chip s${slot}`, `service ${number}`));
+    const left = model.services.length - services.length;
+    const more = make("button", { type: "button", className: "more", textContent: `${left.toLocaleString("en")} more services` });
+    more.addEventListener("click", () => { mostServices += STEP; filters(model, filter, change); });
     const kinds = model.kinds.map((kind, number) => (counts.has(`kind ${number}`) ? toggle("kinds", number, kind, "kind", `kind ${number}`) : null));
-    const box = get("filters");
-    box.replaceChildren(...services, make("span", { className: "gap" }), ...kinds.filter(Boolean), ...picked(model, filter, change));
-    if (focused) [...box.children].find((element) => element.dataset.key === focused)?.focus();
+    refill(get("filters"), ...services, ...(left > 0 ? [more] : []), make("span", { className: "gap" }), ...kinds.filter(Boolean), ...picked(model, filter, change));
   }
 
   function picked(model, filter, change) {

@@ -10,9 +10,10 @@ const ReportLive = (() => {
     let wait = OFTEN;
     let timer = 0;
     let asking = false;
+    let paused = false;
     const later = () => {
       clearTimeout(timer);
-      if (!document.hidden) timer = setTimeout(ask, wait);
+      if (!document.hidden && !paused) timer = setTimeout(ask, wait);
     };
     const ask = async () => {
       if (asking) return;
@@ -39,11 +40,19 @@ const ReportLive = (() => {
     document.addEventListener("visibilitychange", () => {
       wait = OFTEN;
       if (document.hidden) clearTimeout(timer);
-      else ask();
+      else if (!paused) ask();
     });
+    /** Ask no more, or go on. */
+    const pause = (on) => {
+      paused = on;
+      wait = OFTEN;
+      tell(on ? "paused" : "live");
+      if (on) clearTimeout(timer);
+      else ask();
+    };
     tell("live");
     later();
-    return { ask };
+    return { ask, pause };
   }
 
   return { start };

@@ -7,6 +7,9 @@ const Report = (() => {
   const VIEWS = ["timeline", "services", "operations", "statements"];
   /** Rows that are printed. */
   const ON_PAPER = 2000;
+  /** Milliseconds between what a screen reader says about data that arrive. */
+  const QUIET = 30000;
+  const announce = ReportUpdate.seldom(say, QUIET);
 
   const settings = Page.data("settings") || {};
   const app = {
@@ -19,18 +22,21 @@ const Report = (() => {
     layout: null,
     active: -1,
     details: false,
+    /** The id of a span that the address names and the trace has not. */
+    missing: "",
     search: { text: "", rows: [], found: new Set(), at: -1 },
   };
   const parts = {};
 
   function begin() {
     get("app").hidden = false;
-    parts.tree = ReportTree.create({ select, toggle, open, key, resized: () => ReportAxis.show(parts.axis) });
+    parts.tree = ReportTree.create({ select, toggle, open, key, resized: () => { if (app.model) ReportAxis.show(parts.axis); } });
     parts.axis = ReportAxis.create(() => app.view, () => app.model.total, zoom);
     parts.minimap = ReportMinimap.create(() => app.view, zoom);
     parts.tables = VIEWS.slice(1).map((name) => ReportTables.create(get(`panel-${name}`), name, pick));
-    ReportControls.connect(app, { choose, refresh, zoom, key, find, step, changeFilter, close });
-    load(Page.data("report"));
+    parts.choose = Page.tabs(get("tabs"), (id) => choose(id.replace("tab-", "")));
+    ReportControls.connect(app, { refresh, zoom, key, find, step, changeFilter, close });
+    load(ReportModel.decode(Page.data("report")));
     choose(app.tab);
     fromAddress();
     addEventListener("hashchange", fromAddress);
@@ -38,17 +44,16 @@ const Report = (() => {
     addEventListener("afterprint", refresh);
     if (settings.live) {
       ReportLive.start(settings.live, () => app.model.report.version, update, (text) => {
-        const said = get("live");
-        if (said && said.textContent !== text) said.textContent = text;
+        Page.setText(get("live"), text);
       });
     }
   }
 
-  /** Show the data of a report. */
-  function load(report) {
-    app.model = ReportModel.decode(report);
-    app.view = app.view || ReportZoom.full(app.model.total);
-    ReportHead.show(app.model, settings, jump);
+  /** Show a report. */
+  function load(model) {
+    app.model = model;
+    app.view = app.view || ReportZoom.full(model.total);
+    ReportHead.show(model, settings, app.missing, jump);
     parts.tables.forEach((table) => ReportTables.show(table, app.model));
     changeFilter(app.filter);
   }
@@ -56,59 +61,37 @@ const Report = (() => {
   /** Show newer data, with everything that the reader chose as it was. */
   function update(report) {
     const before = app.model;
-    const live = get("live") ? get("live").textContent : "";
     const after = ReportModel.decode(report);
-    const row = (old) => after.ids.get(ReportModel.id(before, old));
-    const moved = (rows) => new Set([...rows].map(row).filter((one) => one !== undefined));
-    const group = (node) => after.groupOf[row(ReportModel.rowOf(before, node))] ?? -1;
-    const unfolded = [...app.state.unfolded].map((number) => group(before.count + number)).filter((number) => number >= 0);
-    app.state.collapsed = moved(app.state.collapsed);
-    app.state.unfolded = new Set(unfolded);
-    if (app.active >= 0) {
-      const isGroup = ReportModel.isGroup(before, app.active);
-      app.active = isGroup && group(app.active) >= 0 ? after.count + group(app.active) : row(ReportModel.rowOf(before, app.active)) ?? -1;
-    }
-    app.filter = { ...app.filter, ...refiltered(before, after) };
-    const earlier = Number(BigInt(before.report.trace.start) - BigInt(report.trace.start));
-    app.view = ReportZoom.isFull(app.view, before.total) ? null
-      : ReportZoom.between(app.view.start + earlier, app.view.end + earlier, after.total);
-    const scrolled = anchor(before);
-    load(report);
-    if (get("live")) get("live").textContent = live;
-    if (scrolled) keepAnchor(scrolled);
-    say(`${count(report.trace.spans, "span")} now`);
-  }
-
-  /** The numbers of services and texts are others in other data. */
-  function refiltered(before, after) {
-    const named = (number) => after.services.findIndex(({ name }) => name === before.services[number].name);
-    const text = (number) => (number === undefined ? undefined : after.strings.indexOf(before.strings[number]));
-    const { services, pick: picked } = app.filter;
-    return {
-      services: new Set([...services].map(named).filter((number) => number >= 0)),
-      pick: picked && { service: named(picked.service), name: text(picked.name), summary: text(picked.summary), text: text(picked.text) },
-    };
-  }
-
-  /** The span at the top of what is in sight, and how far it is scrolled. */
-  function anchor(before) {
-    const { scroller } = parts.tree.parts;
-    const node = app.layout.nodes[Math.floor(scroller.scrollTop / parts.tree.rowHeight)];
-    if (node === undefined || scroller.scrollTop === 0) return null;
-    return { id: ReportModel.id(before, ReportModel.rowOf(before, node)), rest: scroller.scrollTop % parts.tree.rowHeight };
-  }
-
-  function keepAnchor({ id, rest }) {
-    const row = app.model.ids.get(id);
-    const index = app.layout.nodes.findIndex((node) => ReportModel.rowOf(app.model, node) === row);
-    if (index >= 0) parts.tree.parts.scroller.scrollTop = index * parts.tree.rowHeight + rest;
+    const anchor = ReportUpdate.anchor(before, parts.tree.grid);
+    ReportUpdate.carry(app, before, after);
+    load(after);
+    if (app.details) showDetails();
+    if (anchor) ReportUpdate.keep(after, parts.tree.grid, anchor);
+    if (app.missing) fromAddress();
+    announce(`${count(report.trace.spans, "span")} now`);
   }
 
   /** Lay the tree out anew and draw everything. */
   function refresh() {
     app.layout = ReportModel.layout(app.model, app.state);
     redraw();
+    if (climb()) {
+      redraw();
+      if (app.details) showDetails();
+    }
     ReportControls.show(app);
+  }
+
+  /** Where the active node was collapsed away, make that active in which it is. A filter hides it only for now. */
+  function climb() {
+    const { model, state, active } = app;
+    const { index } = parts.tree.grid;
+    if (active < 0 || index.has(active)) return false;
+    let row = ReportModel.rowOf(model, active);
+    if (state.shown && state.shown[row] === ReportFilter.HIDDEN) return false;
+    while (row >= 0 && !index.has(row) && !index.has(model.count + model.groupOf[row])) row = model.parent[row];
+    app.active = row < 0 || index.has(row) ? row : model.count + model.groupOf[row];
+    return true;
   }
 
   function redraw() {
@@ -143,17 +126,13 @@ const Report = (() => {
     app.state.collapsed.clear();
     choose("timeline");
     changeFilter(filter);
-    parts.tree.parts.scroller.scrollTop = 0;
-    parts.tree.parts.tree.focus();
+    parts.tree.grid.scroller.scrollTop = 0;
+    parts.tree.grid.tree.focus();
   }
 
   function choose(tab) {
     app.tab = tab;
-    for (const name of VIEWS) {
-      get(`panel-${name}`).hidden = name !== tab;
-      get(`tab-${name}`).setAttribute("aria-selected", String(name === tab));
-      get(`tab-${name}`).tabIndex = name === tab ? 0 : -1;
-    }
+    parts.choose(`tab-${tab}`);
     document.body.dataset.view = tab;
     if (tab === "timeline" && app.layout) redraw();
   }
@@ -193,15 +172,15 @@ const Report = (() => {
     app.active = row;
     if (details) showDetails(); // first, for it leaves the tree less room
     refresh();
-    ReportTree.reveal(parts.tree, row);
-    if (focus) parts.tree.parts.tree.focus({ preventScroll: true });
+    TreeGrid.reveal(parts.tree.grid, row);
+    if (focus) parts.tree.grid.tree.focus({ preventScroll: true });
   }
 
   /** Make a node the active one. */
   function select(node) {
     app.active = node;
     ReportTree.show(parts.tree, { ...parts.tree.scene, active: node });
-    ReportTree.reveal(parts.tree, node);
+    TreeGrid.reveal(parts.tree.grid, node);
     if (app.details) showDetails();
   }
 
@@ -217,7 +196,7 @@ const Report = (() => {
     app.details = true;
     showDetails();
     redraw();
-    ReportTree.reveal(parts.tree, node);
+    TreeGrid.reveal(parts.tree.grid, node);
   }
 
   function showDetails() {
@@ -225,16 +204,24 @@ const Report = (() => {
     app.details = true;
     const panel = get("details");
     panel.hidden = false;
-    ReportDetails.show(panel, app.model, app.state, app.active, { jump, close, home: settings.home ?? null });
-    const id = ReportModel.id(app.model, ReportModel.rowOf(app.model, app.active));
-    history.replaceState(null, "", `#s${id}`);
+    ReportDetails.show(panel, app.model, app.state, app.active, { jump: (id) => jump(app.model.ids.get(id)), close, home: settings.home ?? null });
+    miss("");
+    setAddress(`#s${ReportModel.id(app.model, ReportModel.rowOf(app.model, app.active))}`);
+  }
+
+  function setAddress(address) {
+    try {
+      history.replaceState(null, "", address);
+    } catch {
+      // Some browsers refuse a reader who walks fast, or a page in a frame. The address is only a help.
+    }
   }
 
   function close() {
     app.details = false;
     get("details").hidden = true;
-    history.replaceState(null, "", location.pathname + location.search);
-    parts.tree.parts.tree.focus({ preventScroll: true });
+    setAddress(location.pathname + location.search);
+    parts.tree.grid.tree.focus({ preventScroll: true });
     redraw();
   }
 
@@ -243,6 +230,14 @@ const Report = (() => {
     const found = /^#s([0-9a-f]{16})$/.exec(location.hash);
     const row = found ? app.model.ids.get(found[1]) : undefined;
     if (row !== undefined) jump(row);
+    else miss(found ? found[1] : "");
+  }
+
+  /** Say that there is no such span, or no more that there is none. */
+  function miss(id) {
+    if (app.missing === id) return;
+    app.missing = id;
+    ReportHead.show(app.model, settings, id, jump);
   }
 
   /** The next failed span in the order of the tree. */

@@ -102,6 +102,8 @@ const ReportModel = (() => {
   /** The row that stands for a node: of a group the first. */
   const rowOf = (model, node) => (isGroup(model, node) ? groupRows(model, node)[0] : node);
   const hasChildren = (model, row) => model.after[row] > row + 1;
+  /** Whether there is anything below a node. */
+  const isExpandable = (model, node) => isGroup(model, node) || hasChildren(model, node);
 
   /** The rows right below a row; those of the roots for -1. */
   function children(model, row) {
@@ -214,7 +216,7 @@ const ReportModel = (() => {
   }
 
   return {
-    decode, id, nameOf, serviceOf, isError, isIncomplete, isOrphan, isGroup, groupRows, rowOf, hasChildren, children,
-    pairs, attributes, attribute, layout, isOpen, items, reveal, changeDepth, collapseAll,
+    decode, id, nameOf, serviceOf, isError, isIncomplete, isOrphan, isGroup, groupRows, rowOf, hasChildren, isExpandable,
+    children,     pairs, attributes, attribute, layout, isOpen, items, reveal, changeDepth, collapseAll,
   };
 })();

@@ -46,7 +46,6 @@ const ReportRow = (() => {
     const node = layout.nodes[index];
     const span = ReportModel.rowOf(model, node);
     const group = ReportModel.isGroup(model, node);
-    row.node = node;
     const rows = group ? ReportModel.items(model, state, node) : [span];
     describe(row.element, scene, index, node, span, group);
     row.element.classList.toggle("found", scene.found.size > 0 && rows.some((one) => scene.found.has(one)));
@@ -60,8 +59,7 @@ const ReportRow = (() => {
 
   function describe(element, scene, index, node, span, group) {
     const { model, layout, state } = scene;
-    const expandable = group || ReportModel.hasChildren(model, node);
-    element.id = `row-${node}`;
+    const expandable = ReportModel.isExpandable(model, node);
     element.className = ["row", `s${ReportModel.serviceOf(model, span).slot}`,
       group ? "group" : "", node === scene.active ? "active" : "",
       !group && ReportModel.isError(model, node) ? "failed" : "",
@@ -70,7 +68,6 @@ const ReportRow = (() => {
     element.setAttribute("aria-level", layout.levels[index]);
     element.setAttribute("aria-setsize", layout.sizes[index]);
     element.setAttribute("aria-posinset", layout.places[index]);
-    element.setAttribute("aria-rowindex", index + 2);
     element.setAttribute("aria-selected", String(node === scene.active));
     if (expandable) element.setAttribute("aria-expanded", String(ReportModel.isOpen(model, state, node)));
     else element.removeAttribute("aria-expanded");
@@ -82,7 +79,7 @@ const ReportRow = (() => {
     const level = layout.levels[index] - 1;
     row.indent.style.setProperty("--level", Math.min(level, MOST_LEVELS));
     row.depth.textContent = level > MOST_LEVELS ? `⋯${level} ` : "";
-    const expandable = group || ReportModel.hasChildren(model, node);
+    const expandable = ReportModel.isExpandable(model, node);
     row.twisty.className = `twisty${!expandable ? "" : ReportModel.isOpen(model, state, node) ? " open" : " shut"}`;
     const service = ReportModel.serviceOf(model, span).name;
     const above = model.parent[span];

@@ -2,7 +2,7 @@
 const ReportTables = (() => {
   "use strict";
 
-  const { make, duration } = Page;
+  const { make, refill, sortHeading, compare, duration } = Page;
   /** Rows that are put into the document at once. */
   const MOST = 500;
 
@@ -40,7 +40,7 @@ const ReportTables = (() => {
       make("caption", { className: "hidden", textContent: `By ${name}; choosing a row shows its spans` }),
       make("thead", {}, make("tr", {}, ...[...texts, ...FIGURES].map((title, column) => heading(table, title, column)))),
       body);
-    table.panel.replaceChildren(make("div", { className: "wide" }, element), ...more(table, sorted.length - shown.length));
+    refill(table.panel, make("div", { className: "wide" }, element), ...more(table, sorted.length - shown.length));
   }
 
   function more(table, left) {
@@ -52,18 +52,13 @@ const ReportTables = (() => {
 
   function heading(table, title, column) {
     const sorted = column === table.by;
-    const figure = column >= TEXTS[table.name].length;
-    const button = make("button", { type: "button", textContent: title, title: HINTS[title] });
-    button.addEventListener("click", () => {
-      table.descending = sorted ? !table.descending : figure;
+    const number = column >= TEXTS[table.name].length;
+    const order = sorted ? (table.descending ? "descending" : "ascending") : "none";
+    return sortHeading({ title, hint: HINTS[title], number }, order, () => {
+      table.descending = sorted ? !table.descending : number;
       table.by = column;
       render(table);
-      table.panel.querySelectorAll("thead button")[column].focus();
     });
-    return make("th", {
-      scope: "col", className: figure ? "number" : "",
-      "aria-sort": sorted ? (table.descending ? "descending" : "ascending") : "none",
-    }, button);
   }
 
   function bodyRow(table, row, own) {
@@ -108,7 +103,6 @@ const ReportTables = (() => {
   function sort(rows, by, descending, value) {
     const keyed = rows.map((row, place) => ({ row, place, key: value(row[by], by) }));
     const sign = descending ? -1 : 1;
-    const compare = (one, other) => (typeof one === "string" ? one.localeCompare(other, "en") : one - other);
     keyed.sort((one, other) => sign * compare(one.key, other.key) || one.place - other.place);
     return keyed.map(({ row }) => row);
   }

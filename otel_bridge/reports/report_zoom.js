@@ -4,6 +4,11 @@ const ReportZoom = (() => {
 
   /** Nothing shorter than this is zoomed to. */
   const SHORTEST = 100;
+  const MINUTE = 6e10;
+  /** Minutes between marks, up to a day. */
+  const LONG_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440];
+  /** Pixels that a letter of a mark takes. */
+  const PER_LETTER = 7;
 
   function full(total) {
     return { start: 0, end: total };
@@ -48,18 +53,36 @@ const ReportZoom = (() => {
   /** Marks for the time axis: at round times, each with a text that tells it from its neighbours. */
   function ticks(view, width, room = 90) {
     const step = roundStep(((view.end - view.start) * room) / Math.max(width, room));
-    const unit = unitOf(view.end);
-    const digits = Math.max(0, -Math.floor(Math.log10(step / unit.ns) + 1e-9));
+    const text = labels(step, view.end);
+    // Far into a long trace, and zoomed in, the texts are long.
+    const needed = PER_LETTER * text(view.end).length + 12;
+    if (needed > room && width > needed) return ticks(view, width, needed);
     const found = [];
     for (let number = Math.ceil(view.start / step); number * step <= view.end; number++) {
       const time = number * step;
-      found.push({ time, label: time === 0 ? "0" : `${(time / unit.ns).toFixed(digits)} ${unit.name}` });
+      found.push({ time, label: time === 0 ? "0" : text(time) });
     }
     return found;
   }
 
-  /** 1, 2 or 5 times a power of ten, not less than what is given. */
+  /** What writes times that are multiples of a step. */
+  function labels(step, end) {
+    if (step >= MINUTE) {
+      return (time) => {
+        const [hours, minutes] = [Math.floor(time / (60 * MINUTE)), Math.floor(time / MINUTE) % 60];
+        return [hours ? `${hours.toLocaleString("en")} h` : "", minutes ? `${minutes} min` : ""].filter(Boolean).join(" ");
+      };
+    }
+    const unit = unitOf(end);
+    const digits = Math.max(0, -Math.floor(Math.log10(step / unit.ns) + 1e-9));
+    return (time) => `${(time / unit.ns).toFixed(digits)} ${unit.name}`;
+  }
+
+  /** 1, 2 or 5 times a power of ten, not less than what is given; of long ones whole minutes, hours or days. */
   function roundStep(least) {
+    const whole = LONG_STEPS.find((minutes) => minutes * MINUTE >= least);
+    if (least > MINUTE / 2 && whole) return whole * MINUTE;
+    if (least > MINUTE) return 24 * 60 * MINUTE * roundStep(least / (24 * 60 * MINUTE));
     const power = 10 ** Math.floor(Math.log10(Math.max(least, 1)));
     for (const times of [1, 2, 5]) if (times * power >= least * (1 - 1e-9)) return times * power;
     return 10 * power;

@@ -11,6 +11,7 @@ from otel_bridge.model.trace import SpanRecord, Trace
 from otel_bridge.reports import canvas, outline, palette, path_shares, terminal_head, units, walk
 from otel_bridge.reports.bars import Bars
 from otel_bridge.reports.canvas import Canvas, Part
+from otel_bridge.reports.guides import Guides
 from otel_bridge.reports.labels import Labels
 from otel_bridge.reports.outline import Hidden, Row, View
 from otel_bridge.reports.path_shares import Shares
@@ -86,21 +87,9 @@ class _Tree:
 
     def lines(self) -> Iterator[str]:
         yield self._paint.line([(self._heads(), canvas.DIM)])
-        through, blank = self._paint.glyphs.through, "  "
-        guides: list[str] = []  # one a level below the root, as far as the tree is indented
+        guides = Guides(self._paint.glyphs, self._levels)
         for row in self._rows:
-            level = row.depth - 1  # roots stand at the margin
-            del guides[max(level, 0) :]
-            if level < 0:
-                lead = below = ""
-            elif level < self._levels:
-                above = "".join(guides)
-                lead = above + (self._paint.glyphs.last if row.last else self._paint.glyphs.branch)
-                guides.append(blank if row.last else through)
-                below = above + guides[-1]
-            else:
-                below = "".join(guides)
-                lead = f"{below}{self._paint.glyphs.ellipsis}{row.depth} "
+            lead, below = guides.lead(row.depth, last=row.last)
             if isinstance(row.item, Hidden):
                 yield self._hidden(row.item, lead)
             else:

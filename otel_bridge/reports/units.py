@@ -2,9 +2,40 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from typing import Final
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_NANOSECONDS: Final = {
+    "ns": 1,
+    "us": 10**3,
+    "µs": 10**3,  # the micro sign, and below the Greek letter
+    "\u03bcs": 10**3,
+    "ms": 10**6,
+    "s": 10**9,
+    "m": 60 * 10**9,
+    "min": 60 * 10**9,
+    "h": 3600 * 10**9,
+}
+_DURATION = re.compile(r"([0-9]{1,15}(?:\.[0-9]{0,15})?|\.[0-9]{1,15})\s*([a-zµ\u03bc]+)").fullmatch
+
+
+def parse_duration(text: str) -> int:
+    """The nanoseconds that ``5ms``, ``1.5 s`` or ``2m`` is.
+
+    Raises:
+        ValueError: it is no number with a unit; the message says what would be.
+    """
+    plain = text.strip().lower()
+    if plain == "0":
+        return 0
+    found = _DURATION(plain)
+    if found is None or found[2] not in _NANOSECONDS:
+        raise ValueError(f"{text!r} is no duration: give a number and ns, us, ms, s, m or h")
+    return round(Fraction(found[1]) * _NANOSECONDS[found[2]])
 
 
 def duration(ns: int) -> str:

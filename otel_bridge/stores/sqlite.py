@@ -2,43 +2,48 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from otel_bridge.model.trace import Trace, TraceSummary
-from otel_bridge.stores import otlp_proto, sqlite_file
+from otel_bridge.model.trace import SpanRecord, Trace
+from otel_bridge.stores import otlp_proto, sqlite_file, sqlite_search
+from otel_bridge.stores.options import Observer
 from otel_bridge.stores.protocol import EVERYTHING, StoreError, Summaries, TraceNotFound, TraceQuery
+from otel_bridge.stores.sqlite_file import SCHEMA_VERSION
+from otel_bridge.stores.sqlite_search import Position
+from otel_bridge.stores.watching import Watch
 from otel_bridge.wire import ids
 
 #: Seconds to wait for a lock. Readers do not wait for writers (WAL), only for exclusive owners.
 BUSY_TIMEOUT = 5.0
 
-_INT64_MAX = (1 << 63) - 1
-_COLUMNS = (
-    "t.trace_id, t.root_name, t.root_service, t.start_ns, t.end_ns, t.span_count, t.error_count, t.services"
-)
+#: Services, and operations. (A name of its own, because ``list`` is a method below.)
+Suggestions: TypeAlias = tuple[list[str], list[str]]
 _Result = TypeVar("_Result")
 
 
 class SqliteStore:
     """A :class:`~otel_bridge.stores.TraceStore`; each call opens and closes the file."""
 
-    def __init__(self, path: str | Path, *, busy_timeout: float = BUSY_TIMEOUT) -> None:
+    def __init__(
+        self, path: str | Path, *, busy_timeout: float = BUSY_TIMEOUT, observer: Observer | None = None
+    ) -> None:
         """
         Args:
             path: file of the store; ``~`` is the home directory.
             busy_timeout: seconds to wait for a lock.
+            observer: is told how reading a trace comes along.
         """
         self._path = Path(path).expanduser()
         self._busy_timeout = busy_timeout
+        self._observer = observer
 
     @property
     def url(self) -> str:
@@ -46,39 +51,57 @@ class SqliteStore:
 
     def get(self, trace_id: int) -> Trace:
         """See :meth:`TraceStore.get <otel_bridge.stores.TraceStore.get>`."""
-        spans = self._read(lambda connection: _spans(connection, trace_id))
-        if not spans:
+        with Watch(self._observer) as watch:
+            trace = self._read(
+                lambda connection: Trace.from_spans(trace_id, watch.spans(_spans(connection, trace_id)))
+            )
+        if not trace.spans:
             raise TraceNotFound(f"no trace {ids.format_trace_id(trace_id)} in {self._path}")
-        return Trace.from_spans(trace_id, spans)
+        return trace
 
     def list(self, query: TraceQuery = EVERYTHING) -> Summaries:
         """See :meth:`TraceStore.list <otel_bridge.stores.TraceStore.list>`."""
-        source, order = "traces t", "t"
-        where: list[str] = []
-        values: list[Any] = []
-        if query.service is not None:
-            # That table is ordered as the answer is, so that nothing has to be sorted.
-            source, order = "trace_services s JOIN traces t ON t.id = s.trace", "s"
-            where.append("s.service = ?")
-            values.append(query.service)
-        if query.since_ns is not None:
-            where.append(f"{order}.start_ns >= ?")
-            values.append(min(query.since_ns, _INT64_MAX))
-        if query.errors_only:
-            where.append("t.error_count > 0")
-        if query.min_duration_ns is not None:
-            where.append("t.end_ns - t.start_ns >= ?")
-            values.append(min(query.min_duration_ns, _INT64_MAX))
-        condition = f"WHERE {' AND '.join(where)}" if where else ""
-        statement = (
-            f"SELECT {_COLUMNS} FROM {source} {condition} "  # noqa: S608 - made of constants
-            f"ORDER BY {order}.start_ns DESC, {'s.trace' if order == 's' else 't.id'} DESC LIMIT ?"
-        )
-        values.append(max(0, min(query.limit, _INT64_MAX)))
-        rows = self._read(lambda connection: connection.execute(statement, values).fetchall())
-        return [_summary(row) for row in rows]
+        return self.page(query)
 
-    def _read(self, query: Callable[[sqlite3.Connection], _Result]) -> _Result:
+    def page(self, query: TraceQuery, text: str = "", before: Position | None = None) -> Summaries:
+        """See :func:`otel_bridge.stores.sqlite_search.listed`.
+
+        Raises:
+            StoreError: as for :meth:`list`.
+        """
+        return self._read(
+            lambda connection: sqlite_search.listed(connection, query, text, before), SCHEMA_VERSION
+        )
+
+    def suggestions(self, service: str | None = None, limit: int = 200) -> Suggestions:
+        """See :func:`otel_bridge.stores.sqlite_search.suggestions`.
+
+        Raises:
+            StoreError: as for :meth:`list`.
+        """
+        return self._read(
+            lambda connection: sqlite_search.suggestions(connection, service, limit), SCHEMA_VERSION
+        )
+
+    def span_count(self, trace_id: int) -> int:
+        """The number of spans of a trace, 0 where there is none: it grows whenever :meth:`get` has more.
+
+        Raises:
+            StoreError: as for :meth:`list`.
+        """
+        row = self._read(
+            lambda connection: connection.execute(
+                "SELECT span_count FROM traces WHERE trace_id = ?", (trace_id.to_bytes(16, "big"),)
+            ).fetchone()
+        )
+        return int(row[0]) if row else 0
+
+    def ui_link(self, trace_id: int) -> str | None:
+        """None: a file has no pages."""
+        return None
+
+    def _read(self, query: Callable[[sqlite3.Connection], _Result], version: int = 1) -> _Result:
+        """What ``query`` finds; it needs a file of this schema version or a newer one."""
         try:
             exists = self._path.is_file()
         except OSError as error:
@@ -91,14 +114,14 @@ class SqliteStore:
             )
         try:
             try:
-                return self._query(query)
+                return self._query(query, version)
             except sqlite3.OperationalError as error:
                 # To share a file with its writer, SQLite keeps others beside it. Where those may not be
                 # made, and are not there, there is no writer either.
                 denied = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
                 if not denied or self._has_log():
                     raise
-                return self._query(query, at_rest=True)
+                return self._query(query, version, at_rest=True)
         except sqlite3.Error as error:
             raise sqlite_file.explained(error, self._path) from error
 
@@ -110,25 +133,33 @@ class SqliteStore:
         except OSError:
             return True
 
-    def _query(self, query: Callable[[sqlite3.Connection], _Result], *, at_rest: bool = False) -> _Result:
+    def _query(
+        self, query: Callable[[sqlite3.Connection], _Result], version: int, *, at_rest: bool = False
+    ) -> _Result:
         with closing(
             sqlite_file.connect(self._path, "ro", self._busy_timeout, at_rest=at_rest)
         ) as connection:
+            connection.execute("PRAGMA cache_size = -65536")  # KiB: an index is walked without reading twice
             connection.execute("BEGIN")  # one state of the file for all that is read
-            if not sqlite_file.check_header(connection, self._path):
+            found = sqlite_file.version(connection, self._path)
+            if not found:
                 raise StoreError(f"{self._path} is empty: otel-bridge serve has not written to it yet")
+            if found < version:
+                raise StoreError(
+                    f"{self._path} has schema {found}, of an older otel-bridge: otel-bridge serve --db "
+                    f"{self._path} brings it up to date"
+                )
             return query(connection)
 
 
-def _spans(connection: sqlite3.Connection, trace_id: int) -> Any:
+def _spans(connection: sqlite3.Connection, trace_id: int) -> Iterator[SpanRecord]:
     row = connection.execute(
         "SELECT id FROM traces WHERE trace_id = ?", (trace_id.to_bytes(16, "big"),)
     ).fetchone()
     if row is None:
-        return []
+        return
     resources: dict[int, dict[str, Any]] = {}
     scopes: dict[int, str] = {}
-    spans = []
     for resource, scope, body in connection.execute(
         "SELECT resource, scope, body FROM spans WHERE trace = ?", row
     ):
@@ -136,8 +167,7 @@ def _spans(connection: sqlite3.Connection, trace_id: int) -> Any:
             resources[resource] = _resource(connection, resource)
         if scope not in scopes:
             scopes[scope] = _scope(connection, scope)
-        spans.append(otlp_proto.record(Span.FromString(body), resources[resource], scopes[scope]))
-    return spans
+        yield otlp_proto.record(Span.FromString(body), resources[resource], scopes[scope])
 
 
 def _resource(connection: sqlite3.Connection, row_id: int) -> dict[str, Any]:
@@ -148,17 +178,3 @@ def _resource(connection: sqlite3.Connection, row_id: int) -> dict[str, Any]:
 def _scope(connection: sqlite3.Connection, row_id: int) -> str:
     row = connection.execute("SELECT body FROM scopes WHERE id = ?", (row_id,)).fetchone()
     return InstrumentationScope.FromString(row[0]).name if row else ""
-
-
-def _summary(row: tuple[Any, ...]) -> TraceSummary:
-    trace_id, root_name, root_service, start_ns, end_ns, span_count, error_count, services = row
-    return TraceSummary(
-        trace_id=int.from_bytes(trace_id, "big"),
-        root_name=root_name,
-        root_service=root_service,
-        start_ns=start_ns,
-        duration_ns=max(0, end_ns - start_ns),
-        span_count=span_count,
-        error_count=error_count,
-        services=tuple(json.loads(services)),
-    )

@@ -7,16 +7,18 @@ What it says of the trace's spans, services and operations, is looked up in ``po
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from otel_bridge.model.trace import TraceSummary
-from otel_bridge.stores.protocol import Summaries, TraceQuery
+from otel_bridge.stores.protocol import StoreError, Summaries, TraceQuery
 from otel_bridge.stores.sqlite_file import BLOCK, from_blob, term, unpacked
 
 _INT64_MAX: Final = (1 << 63) - 1
+_PREFIX: Final = re.compile(r"[0-9a-f]{1,32}").fullmatch
 _COLUMNS: Final = (
     "t.trace_id, t.root_name, t.root_service, t.start_ns, t.end_ns, t.span_count, t.error_count, t.services"
 )
@@ -28,6 +30,7 @@ _FEW_KEYS: Final = 20_000
 _FEW_IDS: Final = 2_000
 #: Services and operations that a text may stand for.
 _MAX_TERMS: Final = 200
+_LONGEST_SUGGESTION: Final = 200
 
 
 class Position(NamedTuple):
@@ -49,6 +52,7 @@ def listed(
         before: only traces that come after this position in the list.
 
     Raises:
+        StoreError: the query is no query.
         sqlite3.Error: as it comes.
     """
     limit = max(0, min(query.limit, _INT64_MAX))
@@ -69,6 +73,32 @@ def listed(
         (json.dumps(list(keys)), *conditions.values, limit),
     ).fetchall()
     return [_summary(row) for row in rows]
+
+
+def suggestions(
+    connection: sqlite3.Connection, service: str | None, limit: int
+) -> tuple[list[str], list[str]]:
+    """What a query may ask for: services, and the operations of all of them or of one; in alphabetical
+    order, up to so many of each, without names that nobody would choose."""
+    condition, values = ("AND service = ?", [term(service)]) if service else ("", [])
+    return (
+        [
+            row[0]
+            for row in connection.execute(
+                "SELECT service FROM terms WHERE name IS NULL AND length(service) BETWEEN 1 AND ? "
+                "ORDER BY service LIMIT ?",
+                (_LONGEST_SUGGESTION, limit),
+            )
+        ],
+        [
+            row[0]
+            for row in connection.execute(
+                "SELECT DISTINCT name FROM terms WHERE length(name) BETWEEN 1 AND ? "  # noqa: S608
+                f"{condition} ORDER BY name LIMIT ?",
+                (_LONGEST_SUGGESTION, *values, limit),
+            )
+        ],
+    )
 
 
 class _Conditions:
@@ -94,6 +124,10 @@ class _Conditions:
             self._say("t.end_ns - t.start_ns <= ?", min(query.max_duration_ns, _INT64_MAX))
         if query.id_prefix:
             # The first and the last trace id that begin with these digits.
+            if not _PREFIX(query.id_prefix):
+                raise StoreError(
+                    f"{query.id_prefix!r} is no beginning of a trace id: give hexadecimal digits"
+                )
             first, last = query.id_prefix.ljust(32, "0"), query.id_prefix.ljust(32, "f")
             self._prefix = bytes.fromhex(first), bytes.fromhex(last)
             self._say("t.trace_id BETWEEN ? AND ?", *self._prefix)

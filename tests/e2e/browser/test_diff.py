@@ -121,7 +121,7 @@ def test_all_spans_are_in_a_table_of_their_own(page: Page) -> None:
 def test_the_tree_says_what_differs(page: Page) -> None:
     marks = page.evaluate(
         """() => Object.fromEntries([...document.querySelectorAll("#rows .row")].map((row) =>
-          [row.querySelector(".name").textContent, row.querySelector(".mark").getAttribute("aria-label")]))"""
+          [row.querySelector(".name").textContent, row.querySelector(".mark .hidden").textContent]))"""
     )
     assert {name: mark for name, mark in marks.items() if mark} == {
         "AuthToken.process_request": "a level only in B",
@@ -176,6 +176,16 @@ def test_details_have_the_failure_and_the_attributes(page: Page) -> None:
     expect(details.locator("dd")).to_have_text("200 → 503")
     expect(details.get_by_role("button", name="Copy span id of A")).to_be_visible()
     expect(details.get_by_role("link")).to_have_count(0)
+
+
+def test_very_many_attributes_that_differ_are_shown_by_parts(browse) -> None:
+    a, b = (small.trace(small.span(1, attributes=dict.fromkeys(map(str, range(15_000)), n))) for n in (1, 2))
+    page = browse.file(html(a, compared.with_id(b)))
+    page.locator("#rows .row").click()
+    details = page.locator("#details")
+    expect(details.locator("dt")).to_have_count(200)
+    details.get_by_role("button", name="14,800 more").click()
+    expect(details.locator("dt")).to_have_count(300)
 
 
 def test_what_does_not_differ_can_be_shown(browse) -> None:
@@ -253,7 +263,7 @@ def test_hostile_content_does_nothing(browse, order: int) -> None:
     for number in range(page.locator("#rows .row").count()):
         page.locator("#rows .row").nth(number).click()
     assert page.evaluate("document.querySelectorAll('img, iframe, object').length") == 0
-    assert page.evaluate("document.querySelectorAll('script').length") == 7
+    assert page.evaluate("document.querySelectorAll('script').length") == 8
 
 
 def test_of_10000_spans_only_what_is_in_sight_is_in_the_document(browse, large: str, screenshot) -> None:

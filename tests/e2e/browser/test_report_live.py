@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -137,3 +138,60 @@ def test_the_page_says_when_it_is_no_longer_updated(browse, page: Page, server: 
 def test_the_list_of_traces_is_a_link_away(page: Page, server: _Server) -> None:
     link = page.get_by_role("link", name="All traces")
     assert link.evaluate("(link) => link.href") == f"{server.url}/"
+
+
+def test_the_details_lead_to_the_right_span_after_others_have_arrived(page: Page, server: _Server) -> None:
+    spans = traces.boot_spans(600)
+    last = max(spans[:400], key=lambda span: span.start_ns)
+    parent = next(span for span in spans if span.span_id == last.parent_id)
+    # A span that comes late, and first in the tree: all others get other rows.
+    early = replace(last, span_id=1, parent_id=spans[0].span_id, start_ns=spans[0].start_ns + 1, events=())
+    page.evaluate(f"location.hash = '#s{last.span_id:016x}'")
+    details = page.locator("#details")
+    expect(details.get_by_role("heading", level=2)).to_have_text(last.name)
+    copy = details.get_by_role("button", name="Copy span id")
+    copy.focus()
+    server.trace = Trace.from_spans(TRACE_ID, [*spans[:400], early])
+    expect(page.locator("#facts")).to_contain_text("401 spans")
+    expect(copy).to_be_focused()
+    details.locator(".jump").first.click()
+    expect(details).to_contain_text(f"{parent.span_id:016x}")
+
+
+def test_controls_of_the_head_keep_the_focus(page: Page, server: _Server) -> None:
+    for name in ("Copy trace id", "neutron-server"):
+        server.trace = part(590)
+        button = page.locator("header").get_by_role("button", name=name).first
+        expect(page.locator("#facts")).to_contain_text("590 spans")
+        button.focus()
+        server.trace = part(600)
+        expect(page.locator("#facts")).to_contain_text("600 spans")
+        expect(button).to_be_focused()
+
+
+def test_a_span_that_the_address_names_is_gone_to_when_it_arrives(browse, server: _Server) -> None:
+    late = traces.boot_spans(600)[500]
+    page = browse.url(f"{server.url}/trace/1#s{late.span_id:016x}")
+    expect(page.locator("#notes")).to_contain_text("is not here")
+    server.trace = part(600)
+    expect(page.locator("#details h2")).to_have_text(late.name)
+    expect(page.locator("#notes")).to_have_text("")
+
+
+def test_much_that_is_to_be_said_is_said_seldom(page: Page) -> None:
+    """At once; then only the last, and that later; and at once again after silence."""
+    said = page.evaluate(
+        """() => {
+          const said = [], later = [];
+          const usual = window.setTimeout;
+          window.setTimeout = (act) => later.push(act);
+          try {
+            const say = ReportUpdate.seldom((text) => said.push(text), 1000);
+            for (const text of ["a", "b", "c"]) say(text);
+            said.push("|"); later.shift()();
+            said.push("|"); later.shift()(); say("d");
+            return [said.join(""), later.length];
+          } finally { window.setTimeout = usual; }
+        }"""
+    )
+    assert said == ["a|c|d", 1]

@@ -141,3 +141,61 @@ def test_what_is_odd_about_a_span_is_said_in_its_row(browse) -> None:
         expect(page.locator("#rows .row", has_text=name).locator(".tags")).to_contain_text(tag)
     took = page.locator("#rows .row", has_text="endless").locator(".took")
     expect(took).to_have_text("no end")
+
+
+def test_the_active_row_that_is_collapsed_away_gives_way_to_what_hides_it(boot_report: Page) -> None:
+    press(boot_report, "End", "Enter")
+    boot_report.get_by_role("button", name="Collapse all").click()
+    assert active(boot_report) == "POST /v2.1/servers"
+    expect(boot_report.locator("#details h2")).to_have_text("POST /v2.1/servers")
+    boot_report.get_by_role("button", name="Expand all").click()
+    group = boot_report.locator("#rows .row", has_text="SELECT keystone.user").first
+    group.locator(".twisty").click()
+    press(boot_report, "ArrowDown", "ArrowDown")
+    boot_report.get_by_role("button", name="Fold alike").click()
+    boot_report.get_by_role("button", name="Fold alike").click()
+    assert active(boot_report) == "SELECT keystone.user"
+    expect(boot_report.locator(".row.active .times")).to_have_text("\u00d737")
+
+
+def test_a_filter_hides_the_active_row_only_for_now(small_report: Page) -> None:
+    press(small_report, "End")
+    conductor = small_report.get_by_role("group", name="Show only").get_by_role(
+        "button", name="nova-conductor"
+    )
+    conductor.click()
+    assert active(small_report) is None
+    conductor.click()
+    assert active(small_report) == "ComputeManager.build"
+
+
+def test_all_rows_have_their_cells_below_each_other(boot_report: Page) -> None:
+    places = boot_report.evaluate(
+        """() => [".took", ".lane"].map((cell) => new Set([...document.querySelectorAll(`.row ${cell}`)].map(
+          (one) => Math.round(one.getBoundingClientRect().left))).size)"""
+    )
+    assert places == [1, 1]
+
+
+def test_rows_that_only_lead_to_others_can_be_read(boot_report: Page) -> None:
+    boot_report.get_by_role("button", name="Errors only").click()
+    faint = """(row) => [...row.querySelectorAll(".name, .service, .took")].map((cell) =>
+      [getComputedStyle(cell).opacity, getComputedStyle(cell).color])"""
+    cells = boot_report.locator(".row.context").first.evaluate(faint)
+    assert {opacity for opacity, _ in cells} == {"1"}
+    assert len({colour for _, colour in cells}) == 1
+
+
+def test_the_views_are_in_the_main_part(boot_report: Page) -> None:
+    main = boot_report.get_by_role("main")
+    expect(main.get_by_role("tablist")).to_be_visible()
+    expect(main.get_by_role("treegrid")).to_be_visible()
+
+
+def test_colours_that_the_reader_forces_leave_the_active_row_seen(browse, report_of) -> None:
+    page = browse.file(report_of(600), forced_colors="active")
+    page.locator("#rows .row").nth(3).click()
+    page.locator("#search").focus()
+    outline = "(element) => getComputedStyle(element).outlineStyle"
+    assert page.locator(".row.active").evaluate(outline) == "solid"
+    assert page.get_by_role("button", name="Critical path").evaluate(outline) == "solid"
