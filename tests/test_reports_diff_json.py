@@ -101,6 +101,15 @@ def test_attributes_and_old_names() -> None:
     assert part["attributes"] == [{"key": "error.type", "a": "X", "b": "Y", "telling": True}]
 
 
+def test_parts_hang_below_each_other() -> None:
+    """Only roots have none above; the first part is above others though its index is 0."""
+    parts = diff_json.as_json(compare(traces.boot(), traces.boot()))["parts"]
+    assert [part["parent"] for part in parts if part["depth"] == 0] == [None]
+    for part in parts[1:]:
+        assert parts[part["parent"]]["depth"] == part["depth"] - 1
+    assert any(part["parent"] == 0 for part in parts)
+
+
 def test_slower_is_a_b_or_none() -> None:
     a, b = compared.before(), compared.after()
     assert diff_json.as_json(compare(b, a))["slower"] == "a"

@@ -183,6 +183,20 @@ def test_what_is_said_of_failures_is_so(one: list[SpanRecord], other: list[SpanR
                     assert (counts[there][first] == 0) == (how == "only")
 
 
+@pytest.mark.parametrize(
+    ("more", "sentence"), [(9, "To less effect, nova-api q ran"), (10, "nova-api q ran")]
+)
+def test_a_loop_that_ran_ten_times_more_is_named_however_fast_it_is(more: int, sentence: str) -> None:
+    def loop(times: int) -> Trace:
+        made = Builder()
+        root = made.add(0, "root", end=1000)
+        for _ in range(times):
+            made.add(root, "q", end=0.001)
+        return made.trace()
+
+    assert any(told.startswith(sentence) for told in verdict(loop(3), loop(3 + more)))
+
+
 def test_small_differences_in_number_are_named_last() -> None:
     made = [Builder(), Builder()]
     for number, one in enumerate(made):

@@ -131,7 +131,7 @@ class JaegerStore(HttpStore):
             or query.max_duration_ns is not None
             or query.id_prefix is not None
         )
-        # Jaeger refuses to look for more traces than it is made to hold: who asks for that many gets no spare.
+        # Jaeger refuses to look for more traces than it may hold: who asks for that many gets no spare.
         depth = query.limit + (_SPARE if query.limit < MAX_DEPTH else 0)
         if filtered:
             depth = max(depth, min(query.limit * _FILTER_DEPTH, MAX_DEPTH))
