@@ -13,7 +13,6 @@ from otel_bridge.stores.embedded import (
     EmbeddedStore,
     query_to_parameters,
     summary_from_json,
-    summary_to_json,
 )
 from otel_bridge.stores.options import StoreOptions
 from otel_bridge.stores.protocol import TraceQuery
@@ -35,7 +34,7 @@ SUMMARY = TraceSummary(7, "GET /", "nova-api", 1 << 62, 1 << 53, 3, 1, ("keyston
     )
 )
 def test_a_summary_is_read_back_as_written(summary):
-    assert summary_from_json(json.loads(json.dumps(summary_to_json(summary)))) == summary
+    assert summary_from_json(json.loads(json.dumps(summary.as_json()))) == summary
 
 
 def test_a_trace_is_read():
@@ -55,7 +54,7 @@ def test_a_missing_trace_says_where_it_was_looked_for():
 
 
 def test_a_list_hands_on_what_was_asked_for():
-    sent = answer(json.dumps({"traces": [summary_to_json(SUMMARY)]}))
+    sent = answer(json.dumps({"traces": [SUMMARY.as_json()]}))
     with serving(lambda head: [sent]) as server:
         store = EmbeddedStore(f"http://{server.netloc}")
         assert store.list() == [SUMMARY]
@@ -93,7 +92,7 @@ def test_an_answer_that_is_none_is_one_line_that_says_so(sent, says):
 
 def test_a_viewer_that_passes_over_a_filter_is_filtered_here():
     """One of an earlier version does not know them all."""
-    with serving(lambda head: [answer(json.dumps({"traces": [summary_to_json(SUMMARY)]}))]) as server:
+    with serving(lambda head: [answer(json.dumps({"traces": [SUMMARY.as_json()]}))]) as server:
         store = EmbeddedStore(f"http://{server.netloc}")
         assert store.list(TraceQuery(max_duration_ns=SUMMARY.duration_ns - 1)) == []
         assert store.list(TraceQuery(id_prefix="0000")) == [SUMMARY]

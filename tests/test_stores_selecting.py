@@ -12,6 +12,8 @@ from otel_bridge.model.trace import Trace
 from otel_bridge.stores import selecting
 from otel_bridge.stores.protocol import TraceQuery
 
+HOUR = 3600 * 10**9
+
 BOOT = traces.boot().summary()
 LASTED = 62 * traces.MS
 START = BOOT.start_ns
@@ -83,3 +85,19 @@ def test_spans_in_any_order_are_summed_up_as_their_traces(many, random):
     found = selecting.summaries(mixed, TraceQuery())
     expected = [Trace.from_spans(number, spans).summary() for number, spans in spans_of.items()]
     assert sorted(found, key=lambda one: one.trace_id) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (TraceQuery(), (990 * HOUR, 1001 * HOUR)),
+        (TraceQuery(since_ns=5), (5, 1001 * HOUR)),
+        (TraceQuery(until_ns=20 * HOUR), (10 * HOUR, 20 * HOUR)),
+        (TraceQuery(since_ns=5, until_ns=6), (5, 6)),
+        (TraceQuery(since_ns=6, until_ns=6), None),
+        (TraceQuery(since_ns=1001 * HOUR), None),
+    ],
+)
+def test_a_store_is_told_from_when_to_when(query: TraceQuery, expected: tuple[int, int] | None) -> None:
+    """Ten hours back from now or from the end; an hour ahead, for clocks that are."""
+    assert selecting.window(query, 10 * HOUR, 1000 * HOUR) == expected

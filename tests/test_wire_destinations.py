@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_bridge.wire.destinations import Destinations, plain_host
+from otel_bridge.wire.destinations import Destinations, is_loopback, plain_host
 
 
 @pytest.mark.parametrize(
@@ -99,3 +99,21 @@ def test_a_host_has_one_spelling(host: str, plain: str) -> None:
 @given(st.text())
 def test_any_text_has_a_spelling(text: str) -> None:
     assert isinstance(plain_host(text), str)
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("localhost", True),
+        ("LocalHost.", True),
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("192.0.2.1", False),
+        ("::", False),
+        ("localhost.example.org", False),
+        ("", False),
+    ],
+)
+def test_this_machine_is_known_without_asking_the_dns(host: str, expected: bool) -> None:
+    assert is_loopback(host) is expected

@@ -133,3 +133,18 @@ def test_new_base_ids_are_random_uuids():
     one, other = ids.new_base_id(), ids.new_base_id()
     assert one != other
     assert uuid.UUID(one).version == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("5e57c0de-0000-4000-8000-000000000001", True),
+        ("5E57C0DE000040008000000000000001", True),
+        ("{5e57c0de-0000-4000-8000-000000000001}", True),
+        ("5e57c0de", False),
+        ("a trace of mine", False),
+        ("", False),
+    ],
+)
+def test_a_uuid_is_known_in_any_spelling(text: str, expected: bool) -> None:
+    assert ids.is_uuid(text) is expected

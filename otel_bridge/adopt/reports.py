@@ -15,7 +15,6 @@ line, and nothing else.
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -73,7 +72,7 @@ def get_report(connection_string: str, base_id: str, conf: Any = None) -> dict[s
             pass
         except StoreError as error:
             raise exc.CommandError(f"{source.named_by}: {error}") from error
-    report = osprofiler_json.report(trace, None if _is_uuid(base_id) else base_id)
+    report = osprofiler_json.report(trace, None if ids.is_uuid(base_id) else base_id)
     embedding.make_inert(report)
     return report
 
@@ -132,15 +131,6 @@ def _row(summary: TraceSummary) -> dict[str, Any]:
         "timestamp": osprofiler_json.timestamp(summary.start_ns),
         "info": {"request": {"method": method, "path": path, "query": "", "scheme": ""}},
     }
-
-
-def _is_uuid(text: str) -> bool:
-    """Whether the trace id is the id itself; of anything else it is a hash, from which nothing comes back."""
-    try:
-        uuid.UUID(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _open(source: _Source) -> TraceStore:

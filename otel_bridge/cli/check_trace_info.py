@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import uuid
 from binascii import Error as Base64Error
 from binascii import a2b_base64
 from typing import Any, Final, NamedTuple
@@ -144,14 +143,6 @@ def _checked(content: Any) -> Content:
 
 
 def _remark(base_id: str, parent_id: str | None) -> str:
-    if not _is_uuid(base_id):
+    if not ids.is_uuid(base_id):
         return "its base_id is no UUID: services on plain osprofiler make up another trace id each"
     return "it has no parent_id, and counts as a root" if parent_id is None else ""
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        uuid.UUID(text)
-    except ValueError:
-        return False
-    return True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import ipaddress
 import logging
 import shutil
 import signal
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from otel_bridge.cli import defaults, keeping
 from otel_bridge.cli.errors import FOUND, CommandError, UsageError
 from otel_bridge.cli.output import Output, complain
+from otel_bridge.wire.destinations import is_loopback
 
 if TYPE_CHECKING:
     from otel_bridge.collector import Server
@@ -124,7 +124,7 @@ def _announce(server: Server, database: Path, args: argparse.Namespace) -> None:
             f"database     {database}",
         ]
     )
-    if not _is_loopback(args.host):
+    if not is_loopback(args.host):
         complain(f"whoever reaches {args.host} can write and read traces: there is no login")
     _warn_of_little_space(database, args.max_size)
 
@@ -156,13 +156,6 @@ def _log_on_standard_error() -> Iterator[None]:
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _database(argument: str | None) -> Path:

@@ -33,7 +33,6 @@ from otel_bridge.model.trace import Trace
 from otel_bridge.reports import diff_html, html, report_data
 from otel_bridge.reports.page import Page
 from otel_bridge.stores import otlp_json
-from otel_bridge.stores.embedded import summary_to_json
 from otel_bridge.stores.protocol import StoreError, Summaries, TraceNotFound, TraceQuery
 from otel_bridge.stores.sqlite import SqliteStore
 from otel_bridge.wire import ids
@@ -149,7 +148,7 @@ class _Handler(RequestHandler):
         match path:
             case ["traces"]:
                 found = self._list(searching.api_query(query))
-                self.respond_json(200, {"traces": [summary_to_json(summary) for summary in found]})
+                self.respond_json(200, {"traces": [summary.as_json() for summary in found]})
             case ["traces", text]:
                 spans = self._read(_parsed(text)).spans
                 self.respond(200, "application/json", otlp_json.dumps(spans))

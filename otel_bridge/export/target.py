@@ -7,7 +7,6 @@ Every ``ValueError`` of this module is one line that begins with the setting at 
 from __future__ import annotations
 
 import base64
-import ipaddress
 import re
 import ssl
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from otel_bridge.version import __version__
+from otel_bridge.wire.destinations import is_loopback
 
 #: What the specification of OTLP exporters asks for: exporter, language, version.
 USER_AGENT: Final = f"otel-bridge-OTLP-Exporter-Python/{__version__}"
@@ -64,7 +64,7 @@ class Target:
         self.host = host
         self.port = port
         #: Whether what is sent stays on this machine.
-        self.loopback = _is_loopback(host)
+        self.loopback = is_loopback(host)
         #: Scheme, host and path, for messages: neither credentials nor query.
         self.shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
         fields = {"host": _host_header(host, port, 443 if secure else 80)}
@@ -128,15 +128,6 @@ def _parse(endpoint: object) -> tuple[Any, str, int]:
     if not host or _NOT_IN_URL.search(host):
         raise ValueError(f"endpoint: {shown} has a host that is no valid name")
     return parts, host, port or (443 if parts.scheme == "https" else 80)
-
-
-def _is_loopback(host: str) -> bool:
-    if host.rstrip(".").lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _host_header(host: str, port: int, default: int) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from otel_bridge.wire.ids import stand_in
+from otel_bridge.wire.ids import format_trace_id, stand_in
 
 #: OTLP's numbers of the span kinds (``opentelemetry.proto.trace.v1.Span.SpanKind``).
 KIND_NAMES = ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
@@ -87,6 +87,19 @@ class TraceSummary:
     span_count: int
     error_count: int
     services: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """What JSON has words for; 64-bit integers are strings, as in OTLP/JSON."""
+        return {
+            "traceId": format_trace_id(self.trace_id),
+            "rootName": self.root_name,
+            "rootService": self.root_service,
+            "startTimeUnixNano": str(self.start_ns),
+            "durationNano": str(self.duration_ns),
+            "spanCount": self.span_count,
+            "errorCount": self.error_count,
+            "services": list(self.services),
+        }
 
 
 @dataclass(frozen=True, slots=True)

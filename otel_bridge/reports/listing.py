@@ -91,17 +91,4 @@ def _different(trace_ids: Iterable[int]) -> int:
 
 def as_json(summaries: Sequence[TraceSummary]) -> dict[str, Any]:
     """``{"traces": [...]}``, as the viewer's ``/api/traces`` answers: 64-bit numbers are strings."""
-    return {"traces": [one_as_json(summary) for summary in summaries]}
-
-
-def one_as_json(summary: TraceSummary) -> dict[str, Any]:
-    return {
-        "traceId": ids.format_trace_id(summary.trace_id),
-        "rootName": summary.root_name,
-        "rootService": summary.root_service,
-        "startTimeUnixNano": str(summary.start_ns),
-        "durationNano": str(summary.duration_ns),
-        "spanCount": summary.span_count,
-        "errorCount": summary.error_count,
-        "services": list(summary.services),
-    }
+    return {"traces": [summary.as_json() for summary in summaries]}

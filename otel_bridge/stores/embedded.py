@@ -70,25 +70,11 @@ def query_to_parameters(query: TraceQuery) -> dict[str, str]:
     return parameters
 
 
-def summary_to_json(summary: TraceSummary) -> dict[str, Any]:
-    """A line of ``GET /api/traces``; 64-bit integers are strings, as in OTLP/JSON."""
-    return {
-        "traceId": ids.format_trace_id(summary.trace_id),
-        "rootName": summary.root_name,
-        "rootService": summary.root_service,
-        "startTimeUnixNano": str(summary.start_ns),
-        "durationNano": str(summary.duration_ns),
-        "spanCount": summary.span_count,
-        "errorCount": summary.error_count,
-        "services": list(summary.services),
-    }
-
-
 def summary_from_json(item: dict[str, Any]) -> TraceSummary:
-    """What :func:`summary_to_json` wrote.
+    """What :meth:`TraceSummary.as_json` made.
 
     Raises:
-        KeyError, TypeError, ValueError, OverflowError: it did not write this.
+        KeyError, TypeError, ValueError, OverflowError: it was not made by that.
     """
     return TraceSummary(
         trace_id=short_id(item["traceId"], "traceId", 16),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import http.client
 import io
-import ipaddress
 import json
 import re
 import socket
@@ -26,6 +25,7 @@ from otel_bridge.stores.deadline import DeadlineReader
 from otel_bridge.stores.options import USUAL, StoreOptions
 from otel_bridge.stores.protocol import StoreError
 from otel_bridge.version import __version__
+from otel_bridge.wire.destinations import is_loopback
 
 #: Bytes of one answer, after decompression.
 MAX_ANSWER = 256 * 1024 * 1024
@@ -106,7 +106,7 @@ class Fetcher:
         self._max_answer = max_answer
         self._tls = tls.context(options) if address.tls else None
         # It costs the other side more than it saves where no network lies between.
-        self._encodings = "identity" if _is_loopback(address.host) else "gzip, identity"
+        self._encodings = "identity" if is_loopback(address.host) else "gzip, identity"
 
     def get(self, path: str, query: Mapping[str, str] | None = None) -> Answer:
         """The answer to ``GET base + path?query``, whatever its status, save those that mean the same
@@ -265,12 +265,3 @@ def _reason(answer: Answer) -> str:
     else:
         return ""
     return f" ({message[:_MAX_REASON]})" if isinstance(message, str) and message else ""
-
-
-def _is_loopback(host: str) -> bool:
-    if host.rstrip(".").lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -36,8 +36,6 @@ DEFAULT_LOOKBACK_NS: Final = 7 * 24 * 3600 * 10**9
 #: Traces that are looked through at most of each service, where Jaeger cannot filter as we do.
 MAX_DEPTH: Final = 1500
 
-# Clocks differ: what just happened elsewhere may lie in the future here.
-_AHEAD_NS = 3600 * 10**9
 # Which traces are the newest is for Jaeger when they were written, or when their last span began: of some
 # more the newest by their start are taken.
 _SPARE = 20
@@ -83,11 +81,10 @@ class JaegerStore(HttpStore):
         """
         if query.limit <= 0:
             return []
-        now = time_ns()
-        latest = now + _AHEAD_NS if query.until_ns is None else query.until_ns
-        oldest = min(now, latest) - DEFAULT_LOOKBACK_NS if query.since_ns is None else query.since_ns
-        if oldest >= latest:
+        window = selecting.window(query, DEFAULT_LOOKBACK_NS, time_ns())
+        if window is None:
             return []
+        oldest, latest = window
         with self._watch() as watch:
             found: list[TraceSummary] = []
             for service in self._services(watch) if query.service is None else [query.service]:

@@ -4,10 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Final
 
 from otel_bridge.model.trace import SpanRecord, Trace, TraceSummary
 from otel_bridge.stores.protocol import Summaries, TraceQuery
 from otel_bridge.wire import ids
+
+# Clocks differ: what just happened elsewhere may lie in the future here.
+_AHEAD_NS: Final = 3600 * 10**9
+
+
+def window(query: TraceQuery, lookback_ns: int, now: int) -> tuple[int, int] | None:
+    """From when to when traces are looked for, for stores that want to be told; None: no time lies in it.
+
+    Args:
+        query: says so, or not.
+        lookback_ns: how far back to go where it says no beginning.
+        now: ns since the epoch.
+    """
+    latest = now + _AHEAD_NS if query.until_ns is None else query.until_ns
+    oldest = min(now, latest) - lookback_ns if query.since_ns is None else query.since_ns
+    return (oldest, latest) if oldest < latest else None
 
 
 def wanted(summary: TraceSummary, query: TraceQuery) -> bool:

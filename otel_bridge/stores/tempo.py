@@ -38,7 +38,6 @@ MAX_FETCHED: Final = 100
 #: Traces that are looked through at most for ``id_prefix``, which Tempo cannot look for.
 MAX_DEPTH: Final = 1500
 
-_AHEAD_NS = 3600 * 10**9
 _FILTER_DEPTH = 10
 _SECOND = 10**9
 _MS = 10**6
@@ -86,10 +85,10 @@ class TempoStore(HttpStore):
         if query.limit <= 0:
             return []
         now = time_ns()
-        latest = now + _AHEAD_NS if query.until_ns is None else query.until_ns
-        oldest = min(now, latest) - DEFAULT_LOOKBACK_NS if query.since_ns is None else query.since_ns
-        if oldest >= latest:
+        window = selecting.window(query, DEFAULT_LOOKBACK_NS, now)
+        if window is None:
             return []
+        oldest, latest = window
         depth = query.limit
         if query.id_prefix is not None:
             depth = max(query.limit, min(query.limit * _FILTER_DEPTH, MAX_DEPTH))

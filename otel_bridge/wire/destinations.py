@@ -14,6 +14,16 @@ _LONGEST_NAME: Final = 253
 _REMEMBERED: Final = 1024
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a host, as URLs name it, is this machine for certain: ``localhost``, or a loopback address."""
+    if host.rstrip(".").lower() == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 class Destinations:
     """A list of hosts. Names are compared as they stand in URLs; nothing is resolved."""
 

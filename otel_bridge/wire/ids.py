@@ -98,6 +98,16 @@ def _canonical(bits: int) -> str:
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
+def is_uuid(text: str) -> bool:
+    """Whether a base id is a UUID, in any spelling: then the trace id is the id itself. Of anything else it
+    is a hash, from which nothing comes back."""
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
 def parse_trace_id(text: str) -> int:
     """The trace id that a person typed: a UUID or 32 hexadecimal digits, in any case.
 
