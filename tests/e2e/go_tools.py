@@ -8,11 +8,14 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from e2e import required
+from otel_bridge.cli.processes import Process, wait_for
 
+_START_TIMEOUT = 60.0  # seconds
 _BUILD_TIMEOUT = 1500  # seconds: five minutes on two cores, longer where others work too
 
 
@@ -65,3 +68,32 @@ def _cache() -> Path:
     directory = (Path(home) if os.path.isabs(home) else Path.home() / ".cache") / "otel_bridge"
     directory.mkdir(parents=True, exist_ok=True)
     return directory
+
+
+class Started:
+    """A server from its start on; a context manager that stops it."""
+
+    def __init__(self, process: Process, answers: Callable[[], bool]) -> None:
+        """Returns when the server answers.
+
+        Args:
+            process: not started yet.
+            answers: whether it does by now.
+
+        Raises:
+            ProcessError: it ended, or did not answer in time.
+        """
+        self.process = process
+        try:
+            process.start()
+            wait_for("an answer", answers, timeout=_START_TIMEOUT, processes=[process])
+        except BaseException:
+            process.stop()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # It may wait for connections to end that are kept alive; and it has nothing to save.
+        self.process.stop(timeout=1.0)

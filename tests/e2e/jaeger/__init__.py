@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import TracebackType
 
-from e2e.go_tools import Tool
-from otel_bridge.cli.processes import Process, free_ports, wait_for
+from e2e.go_tools import Started, Tool
+from otel_bridge.cli.processes import Process, free_ports
 from otel_bridge.stores import StoreError, open_store
 from otel_bridge.stores.protocol import TraceQuery
 
 TOOL = Tool("Jaeger", Path(__file__).parent, "github.com/jaegertracing/jaeger/cmd/jaeger", "JAEGER_BIN")
-_START_TIMEOUT = 60.0
 
 
-class Jaeger:
+class Jaeger(Started):
     """A running Jaeger with its storage in memory."""
 
     def __init__(self, directory: Path) -> None:
@@ -27,15 +25,8 @@ class Jaeger:
         self.store_url = f"jaeger+http://127.0.0.1:{query}"
         config = directory / "jaeger.yaml"
         config.write_text(json.dumps(_config(otlp, query, grpc, health)))  # YAML takes JSON as it is
-        self.process = Process(
-            "Jaeger", [str(program), "--config", str(config)], log=directory / "jaeger.log"
-        )
-        try:
-            self.process.start()
-            wait_for("an answer of Jaeger", self._answers, timeout=_START_TIMEOUT, processes=[self.process])
-        except BaseException:
-            self.process.stop()
-            raise
+        process = Process("Jaeger", [str(program), "--config", str(config)], log=directory / "jaeger.log")
+        super().__init__(process, self._answers)
 
     def _answers(self) -> bool:
         try:
@@ -43,18 +34,6 @@ class Jaeger:
         except StoreError:
             return False
         return True
-
-    def __enter__(self) -> Jaeger:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        # It waits for connections to end that are kept alive; and it has nothing to save.
-        self.process.stop(timeout=1.0)
 
 
 def _config(otlp: int, query: int, grpc: int, health: int) -> dict[str, object]:

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import TracebackType
 
-from e2e.go_tools import Tool
-from otel_bridge.cli.processes import Process, free_ports, wait_for
+from e2e.go_tools import Started, Tool
+from otel_bridge.cli.processes import Process, free_ports
 from otel_bridge.stores import StoreError, open_store
 from otel_bridge.stores.options import StoreOptions
 from otel_bridge.stores.protocol import TraceQuery
@@ -25,10 +24,9 @@ TOOL = Tool(
     # Its golang.org/x/net is from before Go looked at who links to what.
     ldflags="-s -w -checklinkname=0",
 )
-_START_TIMEOUT = 60.0
 
 
-class Tempo:
+class Tempo(Started):
     """A running Tempo, all of it in one process, with its storage in a directory."""
 
     def __init__(self, directory: Path, *, tenant: str | None = None) -> None:
@@ -46,13 +44,8 @@ class Tempo:
         self.headers = {} if tenant is None else {"X-Scope-OrgID": tenant}
         config = directory / "tempo.yaml"
         config.write_text(json.dumps(_config(directory, otlp, http, grpc, tenant is not None)))
-        self.process = Process("Tempo", [str(program), f"-config.file={config}"], log=directory / "tempo.log")
-        try:
-            self.process.start()
-            wait_for("an answer of Tempo", self._answers, timeout=_START_TIMEOUT, processes=[self.process])
-        except BaseException:
-            self.process.stop()
-            raise
+        process = Process("Tempo", [str(program), f"-config.file={config}"], log=directory / "tempo.log")
+        super().__init__(process, self._answers)
 
     def _answers(self) -> bool:
         try:
@@ -60,17 +53,6 @@ class Tempo:
         except StoreError:
             return False
         return True
-
-    def __enter__(self) -> Tempo:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.process.stop(timeout=1.0)  # it has nothing to save
 
 
 def _config(directory: Path, otlp: int, http: int, grpc: int, tenants: bool) -> dict[str, object]:
